@@ -1,0 +1,1 @@
+//! Wire formats of the upstream families, without I/O.

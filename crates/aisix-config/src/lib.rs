@@ -1,0 +1,1 @@
+//! The sections of config.yaml, their defaults and rules.

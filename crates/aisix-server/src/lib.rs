@@ -1,0 +1,1 @@
+//! How a process listens, ends TLS, drains, logs and reads its configuration file.

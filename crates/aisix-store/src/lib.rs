@@ -1,0 +1,1 @@
+//! Revisioned key-value stores of the AISIX gateway, and the mirror that turns them into snapshots.

@@ -1,0 +1,1 @@
+//! Scripted upstreams, a snapshot builder and a real etcd for tests.

@@ -1,0 +1,1 @@
+//! Reaching an upstream: connections, TLS, pools.

@@ -1,1 +1,23 @@
-//! Scripted upstreams, a snapshot builder and a real etcd for tests.
+//! What tests stand on: a scripted upstream, a snapshot builder, child processes, certificates, and a real
+//! etcd on a free port.
+//!
+//! Nothing here is part of the product. Set-up that fails ends the test that asked for it, so constructors
+//! panic with a message where a product would return an error.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test whose set-up fails has failed; the message is what a developer needs"
+)]
+
+mod deadline;
+mod process;
+mod snapshot;
+mod tls;
+mod upstream;
+
+pub use deadline::{WAIT_MAX, eventually};
+pub use process::Process;
+pub use snapshot::SnapshotBuilder;
+pub use tls::Authority;
+pub use upstream::{Recorded, Reply, Upstream};

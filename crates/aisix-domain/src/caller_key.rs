@@ -23,6 +23,21 @@ pub struct CallerKey {
 }
 
 impl CallerKey {
+    /// Reads `allowed_models`.
+    ///
+    /// # Errors
+    /// `invalid_allowed_models` for more than [`ALLOWED_MODELS_MAX`], `invalid_pattern` for one of them.
+    pub fn parse_allowed_models<S: AsRef<str>>(names: &[S]) -> Result<Vec<Pattern>, Invalid> {
+        if names.len() > ALLOWED_MODELS_MAX {
+            let message = format!("allowed_models has at most {ALLOWED_MODELS_MAX} entries");
+            return Err(Invalid::new("invalid_allowed_models", "/allowed_models", message));
+        }
+        let read = |(index, name): (usize, &S)| {
+            Pattern::parse(name.as_ref()).map_err(|invalid| invalid.at(format!("/allowed_models/{index}")))
+        };
+        names.iter().enumerate().map(read).collect()
+    }
+
     /// Whether the caller may use `alias`.
     pub fn allows(&self, alias: &str) -> bool {
         self.allowed_models.iter().any(|allowed| allowed.matches(alias))
@@ -109,6 +124,17 @@ mod tests {
         let key = key(&[], Some("1970-01-01T00:01:00Z"));
         assert!(!key.is_expired(59));
         assert!(key.is_expired(60));
+    }
+
+    #[test]
+    fn allowed_models_are_bounded_and_a_bad_one_is_pointed_at() {
+        let refused = |names: &[&str]| {
+            let invalid = CallerKey::parse_allowed_models(names).unwrap_err();
+            (invalid.code(), invalid.field().to_owned())
+        };
+        assert_eq!(CallerKey::parse_allowed_models(&["a"; ALLOWED_MODELS_MAX]).unwrap().len(), ALLOWED_MODELS_MAX);
+        assert_eq!(refused(&["a"; ALLOWED_MODELS_MAX + 1]).0, "invalid_allowed_models");
+        assert_eq!(refused(&["a", "**"]), ("invalid_pattern", "/allowed_models/1".to_owned()));
     }
 
     #[test]

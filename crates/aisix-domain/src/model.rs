@@ -69,6 +69,17 @@ impl Model {
         }
     }
 
+    /// Checks a timeout in milliseconds, found in `field`.
+    ///
+    /// # Errors
+    /// `invalid_timeout` unless 1 to [`TIMEOUT_MS_MAX`].
+    pub fn check_timeout(field: &'static str, millis: u64) -> Result<u64, Invalid> {
+        if (1..=TIMEOUT_MS_MAX).contains(&millis) {
+            return Ok(millis);
+        }
+        Err(Invalid::new("invalid_timeout", field, format!("a timeout is 1 to {TIMEOUT_MS_MAX} milliseconds")))
+    }
+
     /// The upstream's name for the alias `requested`, or `None` when this model does not answer to it.
     pub fn upstream_name(&self, requested: &str) -> Option<Arc<str>> {
         let captured = self.alias.captured(requested)?;
@@ -118,6 +129,15 @@ mod tests {
         assert_eq!(model("fast/*", "vendor/*-fast").upstream_name("fast/x").as_deref(), Some("vendor/x-fast"));
         assert_eq!(model("any/*", "gpt-4o").upstream_name("any/thing").as_deref(), Some("gpt-4o"));
         assert_eq!(model("a", "b").upstream_name("c"), None);
+    }
+
+    #[test]
+    fn timeouts_are_bounded() {
+        assert_eq!(Model::check_timeout("/timeout", TIMEOUT_MS_MAX), Ok(TIMEOUT_MS_MAX));
+        for bad in [0, TIMEOUT_MS_MAX + 1] {
+            let invalid = Model::check_timeout("/timeout", bad).unwrap_err();
+            assert_eq!((invalid.code(), invalid.field()), ("invalid_timeout", "/timeout"));
+        }
     }
 
     #[test]

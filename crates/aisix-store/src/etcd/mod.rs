@@ -1,0 +1,5 @@
+//! A store in etcd 3.4 or later.
+
+mod options;
+
+pub use options::{EtcdOptions, EtcdTls};

@@ -1,0 +1,4 @@
+//! The stores and the mirror, through their public interface.
+
+mod mirror;
+mod rows;

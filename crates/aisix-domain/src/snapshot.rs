@@ -21,7 +21,8 @@ pub struct Snapshot {
     wildcards: RedBlackTreeMapSync<WildcardRank, ResourceId>,
     by_hash: Index<KeyHash>,
     models_by_provider_key: RedBlackTreeMapSync<(ResourceId, ResourceId), ()>,
-    models_by_provider: RedBlackTreeMapSync<(Arc<str>, ResourceId), ()>,
+    models_by_label: RedBlackTreeMapSync<(Arc<str>, ResourceId), ()>,
+    provider_keys_by_provider: RedBlackTreeMapSync<(Arc<str>, ResourceId), ()>,
     rejections: RedBlackTreeMapSync<Arc<str>, Arc<Rejection>>,
 }
 
@@ -144,14 +145,17 @@ impl Snapshot {
         rows.take_while(move |(key, _)| *key == provider_key).filter_map(|(_, model)| self.models.get(model))
     }
 
-    /// The models whose own `provider` label is `provider`, by id. Models without one follow their provider
-    /// key and are not among them.
-    pub fn models_labelled(&self, provider: &str) -> impl Iterator<Item = &Arc<Entry<Model>>> {
-        let provider: Arc<str> = provider.into();
-        let from = (Arc::clone(&provider), ResourceId::from_u128(0));
-        let rows = self.models_by_provider.range(from..);
-        rows.take_while(move |((label, _), ())| *label == provider)
-            .filter_map(|((_, model), ())| self.models.get(*model))
+    /// The models of a provider, by id: those labelled with it, and those without a label whose provider key
+    /// names it.
+    pub fn models_of_provider(&self, provider: &str) -> Vec<&Arc<Entry<Model>>> {
+        let unlabelled = |entry: &&Arc<Entry<Model>>| entry.value.provider.is_none();
+        let keys = under(&self.provider_keys_by_provider, provider);
+        let mut models: Vec<_> = under(&self.models_by_label, provider)
+            .filter_map(|id| self.models.get(id))
+            .chain(keys.flat_map(|key| self.models_of(key).filter(unlabelled)))
+            .collect();
+        models.sort_unstable_by_key(|entry| entry.id);
+        models
     }
 
     /// Rows that are stored but not in use, by storage key.
@@ -173,6 +177,8 @@ impl Snapshot {
 
     /// Adds or replaces a provider key.
     pub fn put_provider_key(&mut self, entry: Entry<ProviderKey>) {
+        self.remove_provider_key(entry.id);
+        self.provider_keys_by_provider.insert_mut((entry.value.provider.shared(), entry.id), ());
         self.provider_keys.put(entry);
     }
 
@@ -185,7 +191,7 @@ impl Snapshot {
         }
         self.models_by_provider_key.insert_mut((model.provider_key_id, id), ());
         if let Some(label) = model.provider.as_ref().map(Provider::shared) {
-            self.models_by_provider.insert_mut((label, id), ());
+            self.models_by_label.insert_mut((label, id), ());
         }
         self.models.put(entry);
     }
@@ -200,7 +206,7 @@ impl Snapshot {
     /// Removes a resource, if it is there.
     pub fn remove(&mut self, resource: ResourceRef) {
         match resource.kind {
-            ResourceKind::ProviderKey => drop(self.provider_keys.remove(resource.id)),
+            ResourceKind::ProviderKey => self.remove_provider_key(resource.id),
             ResourceKind::Model => self.remove_model(resource.id),
             ResourceKind::CallerKey => self.remove_caller_key(resource.id),
         }
@@ -215,12 +221,18 @@ impl Snapshot {
         }
     }
 
+    fn remove_provider_key(&mut self, id: ResourceId) {
+        if let Some(old) = self.provider_keys.remove(id) {
+            self.provider_keys_by_provider.remove_mut(&(old.value.provider.shared(), id));
+        }
+    }
+
     fn remove_model(&mut self, id: ResourceId) {
         let Some(old) = self.models.remove(id) else { return };
         self.wildcards.remove_mut(&wildcard_rank(&old.value.alias, id));
         self.models_by_provider_key.remove_mut(&(old.value.provider_key_id, id));
         if let Some(label) = old.value.provider.as_ref().map(Provider::shared) {
-            self.models_by_provider.remove_mut(&(label, id));
+            self.models_by_label.remove_mut(&(label, id));
         }
     }
 
@@ -229,6 +241,16 @@ impl Snapshot {
             self.by_hash.remove(&old.value.key_hash, id);
         }
     }
+}
+
+/// The ids that stand under `name`, in their order.
+fn under(
+    index: &RedBlackTreeMapSync<(Arc<str>, ResourceId), ()>,
+    name: &str,
+) -> impl Iterator<Item = ResourceId> {
+    let name: Arc<str> = name.into();
+    let from = (Arc::clone(&name), ResourceId::from_u128(0));
+    index.range(from..).map(|(key, ())| key).take_while(move |(found, _)| *found == name).map(|(_, id)| *id)
 }
 
 fn wildcard_rank(alias: &Pattern, id: ResourceId) -> WildcardRank {
@@ -349,6 +371,21 @@ mod tests {
         Entry { id: ResourceId::from_u128(id), revision: 1, value }
     }
 
+    fn provider_key(id: u128, provider: &str) -> Entry<ProviderKey> {
+        let value = ProviderKey {
+            display_name: DisplayName::parse(&format!("key-{id}")).unwrap(),
+            secret: crate::Secret::new("secret").unwrap(),
+            api_base: None,
+            provider: Provider::parse(provider).unwrap(),
+            adapter: crate::Adapter::Openai,
+            telemetry_tags: crate::TelemetryTags::default(),
+            strip_headers: crate::StripHeaders::default(),
+            stream_usage: None,
+            unknown_fields: UnknownFields::default(),
+        };
+        Entry { id: ResourceId::from_u128(id), revision: 1, value }
+    }
+
     fn caller_key(id: u128, name: Option<&str>, key: &str) -> Entry<CallerKey> {
         let value = CallerKey {
             display_name: name.map(|n| DisplayName::parse(n).unwrap()),
@@ -395,12 +432,18 @@ mod tests {
     }
 
     #[test]
-    fn labels_list_their_models() {
+    fn a_provider_has_the_models_labelled_with_it_and_those_of_its_keys() {
         let mut snapshot = Snapshot::default();
         (1..=4).for_each(|id| snapshot.put_model(model(id, &format!("m{id}"), 9)));
+        let of = |snapshot: &Snapshot, provider: &str| ids(snapshot.models_of_provider(provider).into_iter());
         let even = [ResourceId::from_u128(2), ResourceId::from_u128(4)];
-        assert_eq!(ids(snapshot.models_labelled("even")), even);
-        assert!(ids(snapshot.models_labelled("eve")).is_empty());
+        assert_eq!(of(&snapshot, "even"), even);
+        assert!(of(&snapshot, "eve").is_empty());
+        snapshot.put_provider_key(provider_key(9, "even"));
+        assert_eq!(of(&snapshot, "even"), [1, 2, 3, 4].map(ResourceId::from_u128));
+        snapshot.put_provider_key(provider_key(9, "odd"));
+        assert_eq!(of(&snapshot, "odd"), [1, 3].map(ResourceId::from_u128));
+        assert_eq!(of(&snapshot, "even"), even);
     }
 
     #[test]

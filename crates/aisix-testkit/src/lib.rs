@@ -16,7 +16,7 @@ mod snapshot;
 mod tls;
 mod upstream;
 
-pub use deadline::{WAIT_MAX, eventually};
+pub use deadline::{WAIT_MAX, eventually, within};
 pub use process::Process;
 pub use snapshot::SnapshotBuilder;
 pub use tls::Authority;

@@ -53,11 +53,15 @@ pub(super) fn compare(lab: &Lab, baseline: Target, candidate: Target) -> Result<
     let (mut of_baseline, mut of_candidate) = (Vec::new(), Vec::new());
     for round in 0..lab.effort.cpu_rounds {
         // Every other round the other way round, so that a drift of the machine favours neither.
-        let [first, second] = if round % 2 == 0 { [baseline, candidate] } else { [candidate, baseline] };
-        let samples = [sample(lab, first)?, sample(lab, second)?];
-        let [of_this, of_other] = if round % 2 == 0 { samples } else { [samples[1], samples[0]] };
-        of_baseline.push(of_this);
-        of_candidate.push(of_other);
+        let (on_baseline, on_candidate) = if round % 2 == 0 {
+            let first = sample(lab, baseline)?;
+            (first, sample(lab, candidate)?)
+        } else {
+            let first = sample(lab, candidate)?;
+            (sample(lab, baseline)?, first)
+        };
+        of_baseline.push(on_baseline);
+        of_candidate.push(on_candidate);
     }
     let ratios =
         of_baseline.iter().zip(&of_candidate).map(|(b, c)| c.cpu_us_per_request / b.cpu_us_per_request);

@@ -17,15 +17,15 @@ mod layout;
 mod ledger;
 mod store;
 
-pub use embedded::EmbeddedOptions;
+pub use embedded::{EmbeddedOptions, EmbeddedStore};
 pub use error::StoreError;
-pub use etcd::{EtcdOptions, EtcdTls};
+pub use etcd::{EtcdOptions, EtcdStore, EtcdTls};
 pub use layout::Layout;
 pub use ledger::{Ledger, LedgerTxn};
 pub use memory::MemoryStore;
 pub use mirror::{Mirror, MirrorHandle};
 pub use record::Record;
 pub use store::{
-    Change, Committed, Cursor, Expected, PAGE_ROWS_MAX, Page, RangeQuery, Row, Store, TXN_BYTES_MAX, TXN_KEYS_MAX,
-    Txn, Watch, WatchEnd, WatchEvent,
+    Change, Committed, Cursor, Expected, PAGE_ROWS_MAX, Page, RangeQuery, Row, Store, TXN_BYTES_MAX,
+    TXN_KEYS_MAX, Txn, Watch, WatchEnd, WatchEvent,
 };

@@ -136,7 +136,8 @@ impl MemoryWatch {
             return Ok(WatchEvent::Alive { store_revision: data.revision });
         }
         let fresh = data.log.range(self.position + 1..).flat_map(|(_, changes)| changes);
-        let changes: Vec<_> = fresh.filter(|change| change.key().starts_with(&self.prefix)).cloned().collect();
+        let changes: Vec<_> =
+            fresh.filter(|change| change.key().starts_with(&self.prefix)).cloned().collect();
         self.position = data.revision;
         Ok(WatchEvent::caught_up(changes, data.revision))
     }
@@ -154,7 +155,8 @@ impl Data {
         if revision < self.compacted || revision > self.revision {
             return Err(StoreError::Compacted);
         }
-        let as_of = |versions: &BTreeMap<u64, Option<Row>>| versions.range(..=revision).next_back()?.1.clone();
+        let as_of =
+            |versions: &BTreeMap<u64, Option<Row>>| versions.range(..=revision).next_back()?.1.clone();
         let first = query.first_key();
         let wanted = self.rows.iter().filter(|(key, _)| key.as_bytes() >= first.as_slice());
         let wanted = wanted.take_while(|(key, _)| key.starts_with(&query.prefix));
@@ -165,11 +167,14 @@ impl Data {
     fn commit(&mut self, txn: Txn) -> Committed {
         if !txn.guards.iter().all(|guard| self.holds(guard)) {
             let seen = txn.guards.iter().filter_map(|guard| self.row(&guard.key));
-            return Committed::Conflict { seen_at: seen.map(|row| row.mod_revision).max().unwrap_or_default() };
+            return Committed::Conflict {
+                seen_at: seen.map(|row| row.mod_revision).max().unwrap_or_default(),
+            };
         }
         let revision = self.revision + 1;
         let writes = txn.writes.into_iter();
-        let changes: Vec<_> = writes.filter_map(|(key, value)| self.change(key.into(), value, revision)).collect();
+        let changes: Vec<_> =
+            writes.filter_map(|(key, value)| self.change(key.into(), value, revision)).collect();
         if !changes.is_empty() {
             self.revision = revision;
             self.log.insert(revision, changes);
@@ -178,7 +183,8 @@ impl Data {
     }
 
     fn holds(&self, guard: &Guard) -> bool {
-        let (version, mod_revision) = self.row(&guard.key).map_or((0, 0), |row| (row.version, row.mod_revision));
+        let (version, mod_revision) =
+            self.row(&guard.key).map_or((0, 0), |row| (row.version, row.mod_revision));
         guard.expected.holds(version, mod_revision)
     }
 
@@ -192,11 +198,7 @@ impl Data {
             }
             None => version.map(|_| Change::Delete { key: Arc::clone(&key), revision })?,
         };
-        let row = match &change {
-            Change::Put(row) => Some(row.clone()),
-            Change::Delete { .. } => None,
-        };
-        self.rows.entry(key).or_default().insert(revision, row);
+        self.rows.entry(key).or_default().insert(revision, change.clone().put());
         Some(change)
     }
 

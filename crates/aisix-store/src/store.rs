@@ -12,7 +12,7 @@ pub const TXN_KEYS_MAX: usize = 100;
 /// The most bytes of keys and values in one transaction; etcd takes 1.5 MiB by default.
 pub const TXN_BYTES_MAX: usize = 1024 * 1024;
 /// The most rows one page holds.
-pub const PAGE_ROWS_MAX: usize = 1000;
+pub const PAGE_ROWS_MAX: usize = 10_000;
 /// How long a watch without changes is silent at most before it says that it is alive.
 pub(crate) const ALIVE_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -315,6 +315,14 @@ impl Change {
         match self {
             Self::Put(row) => &row.key,
             Self::Delete { key, .. } => key,
+        }
+    }
+
+    /// The row, if it was put.
+    pub fn put(self) -> Option<Row> {
+        match self {
+            Self::Put(row) => Some(row),
+            Self::Delete { .. } => None,
         }
     }
 

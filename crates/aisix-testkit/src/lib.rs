@@ -10,12 +10,15 @@
     reason = "a test whose set-up fails has failed; the message is what a developer needs"
 )]
 
+mod address;
 mod deadline;
+pub mod etcd;
 mod process;
 mod snapshot;
 mod tls;
 mod upstream;
 
+pub use address::free_address;
 pub use deadline::{WAIT_MAX, eventually, within};
 pub use process::Process;
 pub use snapshot::SnapshotBuilder;

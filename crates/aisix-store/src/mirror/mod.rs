@@ -103,7 +103,9 @@ impl Mirror {
     }
 
     fn publish(&mut self, update: Option<Update>, observed_revision: u64) {
-        for (update, observer) in update.iter().flat_map(|update| self.observers.iter().map(move |o| (update, o))) {
+        for (update, observer) in
+            update.iter().flat_map(|update| self.observers.iter().map(move |o| (update, o)))
+        {
             observer.updated(update);
         }
         self.view.send_modify(|view| {

@@ -3,8 +3,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use aisix_domain::{
-    CallerKey, Collection, Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef,
-    Snapshot,
+    CallerKey, Collection, Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind,
+    ResourceRef, Snapshot,
 };
 
 use crate::layout::Place;
@@ -29,7 +29,9 @@ pub(super) fn put(snapshot: &mut Snapshot, layout: &Layout, row: &Row) -> Option
     let place = layout.place(&row.key);
     let outcome = match place {
         Place::Resource(resource) => put_resource(snapshot, resource, row),
-        Place::NoId => Err(Rejection { reason: "the key does not end in a UUID".into(), serves_last_good: false }),
+        Place::NoId => {
+            Err(Rejection { reason: "the key does not end in a UUID".into(), serves_last_good: false })
+        }
         Place::Generation => {
             snapshot.set_generation(row.mod_revision);
             return None;
@@ -71,7 +73,8 @@ fn put_held<R: Held>(snapshot: &mut Snapshot, id: ResourceId, row: &Row) -> Resu
         serves_last_good: R::collection(snapshot).get(id).is_some(),
     });
     // A last good value takes the stored row's number, so that a writer can replace the row it cannot read.
-    let value = decoded.ok().or_else(|| R::collection(snapshot).get(id).map(|last_good| last_good.value.clone()));
+    let value =
+        decoded.ok().or_else(|| R::collection(snapshot).get(id).map(|last_good| last_good.value.clone()));
     if let Some(value) = value {
         R::put(snapshot, Entry { id, revision: row.version, value });
     }

@@ -85,7 +85,8 @@ impl Fields {
         read: impl FnOnce(Value) -> Option<T>,
     ) -> Result<Option<T>, Invalid> {
         let Some(value) = self.value(name) else { return Ok(None) };
-        let mistyped = || Invalid::new("unreadable_record", self.pointer(name), format!("{name} must be {wanted}"));
+        let mistyped =
+            || Invalid::new("unreadable_record", self.pointer(name), format!("{name} must be {wanted}"));
         read(value).map(Some).ok_or_else(mistyped)
     }
 

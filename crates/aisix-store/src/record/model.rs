@@ -65,7 +65,8 @@ mod tests {
     const ID: &str = "db8613ea-2ecd-40e4-91aa-08197119f766";
 
     fn decoded(rest: &str) -> Result<Model, Invalid> {
-        let text = format!(r#"{{"display_name":"openai/*","model_name":"*","provider_key_id":"{ID}"{rest}}}"#);
+        let text =
+            format!(r#"{{"display_name":"openai/*","model_name":"*","provider_key_id":"{ID}"{rest}}}"#);
         Model::decode(text.as_bytes())
     }
 
@@ -73,7 +74,8 @@ mod tests {
     fn a_record_is_written_back_byte_for_byte() {
         let rest = r#","provider":"corp","timeout":1000,"stream_timeout":2000,"cost":{"input_per_1k":0.5,"output_per_1k":1.25},"later":[1]"#;
         for rest in ["", rest] {
-            let text = format!(r#"{{"display_name":"openai/*","model_name":"*","provider_key_id":"{ID}"{rest}}}"#);
+            let text =
+                format!(r#"{{"display_name":"openai/*","model_name":"*","provider_key_id":"{ID}"{rest}}}"#);
             assert_eq!(String::from_utf8(decoded(rest).unwrap().encode()).unwrap(), text);
         }
     }

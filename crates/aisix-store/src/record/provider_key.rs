@@ -42,7 +42,9 @@ fn secret(fields: &mut Fields) -> Result<Secret, Invalid> {
     match fields.value("secret") {
         Some(Value::String(text)) => Secret::new(text),
         Some(document @ Value::Object(_)) => Secret::new(document.to_string()),
-        Some(_) => Err(Invalid::new("unreadable_record", "/secret", "secret must be a string or a JSON object")),
+        Some(_) => {
+            Err(Invalid::new("unreadable_record", "/secret", "secret must be a string or a JSON object"))
+        }
         None => Err(fields.missing("secret")),
     }
 }
@@ -96,7 +98,8 @@ mod tests {
 
     #[test]
     fn missing_fields_have_their_defaults() {
-        let key = decoded(r#"{"display_name":"a","secret":"s","provider":"p","adapter":"openai","api_base":null}"#);
+        let key =
+            decoded(r#"{"display_name":"a","secret":"s","provider":"p","adapter":"openai","api_base":null}"#);
         let key = key.unwrap();
         assert_eq!(key.telemetry_tags, TelemetryTags::default());
         assert_eq!(key.strip_headers, StripHeaders::default());

@@ -61,7 +61,10 @@ async fn it_starts_without_the_store_and_follows_when_it_appears() {
     store.set_fault(Some(StoreError::Unreachable("connection refused")));
     let (mirror, witness) = start(&store);
     assert!(mirror.wait_for_snapshot(PATIENCE).await.is_none());
-    assert_eq!(mirror.health().last_error.as_deref(), Some("the store cannot be reached: connection refused"));
+    assert_eq!(
+        mirror.health().last_error.as_deref(),
+        Some("the store cannot be reached: connection refused")
+    );
 
     store.set_fault(None);
     let snapshot = at(&mirror, revision).await;

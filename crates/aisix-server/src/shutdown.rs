@@ -139,3 +139,46 @@ impl Stream for Signals {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream::{pending, repeat};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const LIMITS: DrainLimits = DrainLimits { min: Duration::from_secs(5), max: Duration::from_secs(60) };
+
+    async fn seconds_until(shutdown: &Shutdown, phase: Phase, start: Instant) -> u64 {
+        shutdown.clone().reached(phase).await;
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_phases_follow_each_other_in_time() {
+        let (drain, shutdown) = channel();
+        let start = Instant::now();
+        tokio::spawn(drain.run(LIMITS, repeat(()).take(1).chain(pending())));
+        assert_eq!(seconds_until(&shutdown, Phase::Draining, start).await, 0);
+        assert!(shutdown.draining_flag().load(Ordering::Relaxed));
+        assert_eq!(seconds_until(&shutdown, Phase::Closing, start).await, 5);
+        assert_eq!(seconds_until(&shutdown, Phase::Aborting, start).await, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_trigger_ends_at_once() {
+        let (drain, shutdown) = channel();
+        let start = Instant::now();
+        tokio::spawn(drain.run(LIMITS, repeat(()).take(2).chain(pending())));
+        assert_eq!(seconds_until(&shutdown, Phase::Aborting, start).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_trigger_nothing_ends() {
+        let (drain, shutdown) = channel();
+        tokio::spawn(drain.run(LIMITS, pending()));
+        let day = Duration::from_secs(86_400);
+        assert!(timeout(day, shutdown.clone().reached(Phase::Draining)).await.is_err());
+        assert!(!shutdown.draining_flag().load(Ordering::Relaxed));
+    }
+}

@@ -148,7 +148,6 @@ fn in_words(expected: &str) -> &str {
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "path string" => "a path",
-        _ if expected.starts_with("struct ") => "a section",
         other => other,
     }
 }

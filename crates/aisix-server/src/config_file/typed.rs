@@ -143,9 +143,10 @@ impl<'de> Deserializer<'de> for Place<'_> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
-        match self.node.value {
+        match &self.node.value {
             Value::Null => self.visit_entries(&[], visitor),
-            _ => self.visit(visitor),
+            Value::Map(entries) => self.visit_entries(entries, visitor),
+            other => Err(Problem::invalid_type(unexpected(other), &"a section")),
         }
         .map_err(|problem| problem.at(&self.node.origin, &self.path))
     }

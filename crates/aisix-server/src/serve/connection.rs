@@ -40,8 +40,7 @@ struct Obedient<'a, C> {
     connection: Pin<&'a mut C>,
     drain: fn(Pin<&mut C>),
     vitals: &'a Vitals,
-    polled_before: bool,
-    draining: bool,
+    obeyed: Option<Verdict>,
 }
 
 // === impl Http ===
@@ -140,13 +139,23 @@ async fn unless_ended<F: Future>(vitals: &Vitals, future: F) -> Option<F::Output
 
 impl<'a, C> Obedient<'a, C> {
     fn new(connection: Pin<&'a mut C>, drain: fn(Pin<&mut C>), vitals: &'a Vitals) -> Self {
-        Self { connection, drain, vitals, polled_before: false, draining: false }
+        Self { connection, drain, vitals, obeyed: None }
     }
 
-    fn drain_once(&mut self) {
-        if !self.draining {
-            self.draining = true;
-            (self.drain)(self.connection.as_mut());
+    /// `Some` when the connection must end now.
+    fn obey(&mut self, cx: &Context<'_>) -> Option<End> {
+        // Each verdict uses up the waker. It is left before the verdict is read, so that none is missed.
+        self.vitals.on_verdict(cx.waker());
+        let verdict = self.vitals.verdict();
+        self.obeyed = Some(verdict);
+        match verdict {
+            Verdict::Live => None,
+            Verdict::Drain => {
+                (self.drain)(self.connection.as_mut());
+                None
+            }
+            Verdict::Late => Some(End::Late),
+            Verdict::Close => Some(End::Done),
         }
     }
 }
@@ -155,16 +164,10 @@ impl<C: Future<Output = hyper::Result<()>>> Future for Obedient<'_, C> {
     type Output = End;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
-        // The waker of a task never changes, so that once is enough.
-        if !self.polled_before {
-            self.polled_before = true;
-            self.vitals.on_verdict(cx.waker());
-        }
-        match self.vitals.verdict() {
-            Verdict::Live => {}
-            Verdict::Drain => self.drain_once(),
-            Verdict::Late => return Poll::Ready(End::Late),
-            Verdict::Close => return Poll::Ready(End::Done),
+        if self.obeyed != Some(self.vitals.verdict())
+            && let Some(end) = self.obey(cx)
+        {
+            return Poll::Ready(end);
         }
         self.connection.as_mut().poll(cx).map(|result| {
             if let Err(error) = result {

@@ -190,3 +190,123 @@ impl Drop for InFlight {
         self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLACK: Duration = Duration::from_millis(10);
+
+    fn limits() -> Limits {
+        Limits {
+            connections_max: 1,
+            header_bytes_max: 1024,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            streams_max: 1,
+        }
+    }
+
+    fn vitals() -> Arc<Vitals> {
+        Vitals::new(Clock::new())
+    }
+
+    async fn pass(vitals: &Vitals, time: Duration) {
+        tokio::time::advance(time).await;
+        vitals.clock.advance();
+    }
+
+    /// The verdict stays as it is up to the limit, and is the expected one after it.
+    async fn check(vitals: &Vitals, limit_secs: u64, expected: Verdict) {
+        let before = vitals.verdict();
+        pass(vitals, Duration::from_secs(limit_secs)).await;
+        assert_eq!(vitals.overdue(&limits(), SLACK), before);
+        pass(vitals, SLACK + Duration::from_millis(2)).await;
+        assert_eq!(vitals.overdue(&limits(), SLACK), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fresh_connection_has_the_time_of_headers() {
+        check(&vitals(), 10, Verdict::Close).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_are_timed_from_their_first_byte() {
+        let vitals = vitals();
+        drop(vitals.request_began());
+        pass(&vitals, Duration::from_secs(50)).await;
+        vitals.bytes_read();
+        check(&vitals, 10, Verdict::Late).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_bytes_gain_no_time_for_headers() {
+        let vitals = vitals();
+        vitals.bytes_read();
+        pass(&vitals, Duration::from_secs(9)).await;
+        vitals.bytes_read();
+        check(&vitals, 1, Verdict::Late).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_used_connection_has_the_time_of_idleness_from_its_last_answer() {
+        let vitals = vitals();
+        let request = vitals.request_began();
+        pass(&vitals, Duration::from_secs(1000)).await;
+        assert_eq!(vitals.overdue(&limits(), SLACK), Verdict::Live);
+        drop(request);
+        check(&vitals, 60, Verdict::Drain).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_of_a_multiplexed_connection_are_no_headers() {
+        let vitals = vitals();
+        vitals.multiplexed();
+        drop(vitals.request_began());
+        vitals.bytes_read();
+        check(&vitals, 60, Verdict::Drain).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_closed_even_in_a_request() {
+        let vitals = vitals();
+        let _request = vitals.request_began();
+        vitals.write_polled(true);
+        pass(&vitals, Duration::from_secs(29)).await;
+        vitals.write_polled(false);
+        vitals.write_polled(true);
+        check(&vitals, 30, Verdict::Close).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drained_connection_without_requests_is_not_waited_for() {
+        let vitals = vitals();
+        drop(vitals.request_began());
+        vitals.judge(Verdict::Drain);
+        check(&vitals, 5, Verdict::Close).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_drained_connection_with_a_request_is_waited_for() {
+        let vitals = vitals();
+        let _request = vitals.request_began();
+        vitals.judge(Verdict::Drain);
+        pass(&vitals, Duration::from_secs(1000)).await;
+        assert_eq!(vitals.overdue(&limits(), SLACK), Verdict::Live);
+    }
+
+    #[test]
+    fn a_verdict_is_never_softened() {
+        let vitals = vitals();
+        for (given, expected) in [
+            (Verdict::Drain, Verdict::Drain),
+            (Verdict::Live, Verdict::Drain),
+            (Verdict::Close, Verdict::Close),
+            (Verdict::Late, Verdict::Close),
+        ] {
+            vitals.judge(given);
+            assert_eq!(vitals.verdict(), expected);
+        }
+    }
+}

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 /// The longest any wait of this crate takes. Generous: a loaded machine must not fail a test.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Asks again and again until `probe` has an answer.
 ///

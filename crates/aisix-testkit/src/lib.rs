@@ -12,6 +12,7 @@
 
 mod address;
 mod deadline;
+#[cfg(feature = "etcd")]
 pub mod etcd;
 mod process;
 mod snapshot;

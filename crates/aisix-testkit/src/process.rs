@@ -2,11 +2,12 @@ use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::eventually;
+use crate::deadline::{POLL_INTERVAL, eventually};
 
 /// A child process whose output is collected, and which ends with its owner.
 #[derive(Debug)]
@@ -71,9 +72,26 @@ impl Process {
     pub async fn wait(&mut self) -> ExitStatus {
         let what = format!("process {} ends", self.id());
         let status = eventually(&what, async || self.ended()).await;
+        self.collect();
+        status
+    }
+
+    /// Asks it to end, kills it when it does not within `patience`, and collects what is left of its output.
+    /// Blocks the thread: for the places that cannot wait otherwise, such as `Drop`.
+    pub fn end(&mut self, patience: Duration) {
+        self.terminate();
+        let deadline = Instant::now() + patience;
+        while self.ended().is_none() && Instant::now() < deadline {
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        self.kill();
+        self.child.wait().expect("a child can be waited for");
+        self.collect();
+    }
+
+    fn collect(&mut self) {
         self.stdout.finish();
         self.stderr.finish();
-        status
     }
 
     /// The id stays ours until the child is reaped, so the signal cannot reach a stranger.

@@ -47,7 +47,7 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When the call cannot be expressed: the caller's to mend.
-    fn encode(&self, call: Call<'_>) -> Result<Encoded, Invalid>;
+    fn encode(&self, call: &Call<'_>) -> Result<Encoded, Invalid>;
 
     /// Where a raw request goes and with which headers: `path` (with its leading slash and its query) is
     /// appended to the base, the credential and `host` are put into `headers`.

@@ -58,7 +58,7 @@ pub(super) fn split<'a>(text: &'a str, warnings: &mut Vec<Warning>) -> Result<(S
     }
     if let Some(rest) = text.strip_prefix("//") {
         warnings.push(https_assumed());
-        return Ok((Scheme::Https, rest));
+        return Ok((Scheme::Https, without_repetition(Scheme::Https, rest, warnings)?));
     }
     match Start::of(text) {
         Start::Scheme(scheme, rest) => Ok((scheme, without_repetition(scheme, rest, warnings)?)),

@@ -123,7 +123,7 @@ impl Upstream for OpenaiUpstream {
         self.path(operation).is_some()
     }
 
-    fn encode(&self, call: Call<'_>) -> Result<Encoded, Invalid> {
+    fn encode(&self, call: &Call<'_>) -> Result<Encoded, Invalid> {
         let path = self.path(call.operation).ok_or_else(|| crate::call::unsupported(call.operation))?;
         let stream = call.body.stream()?;
         let has_usage_option = matches!(call.operation, Operation::Chat | Operation::Completions);
@@ -135,7 +135,7 @@ impl Upstream for OpenaiUpstream {
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.clone().into();
-        *request.headers_mut() = self.request_headers(&call, stream);
+        *request.headers_mut() = self.request_headers(call, stream);
         Ok(Encoded { request, reader: Box::new(reader) })
     }
 

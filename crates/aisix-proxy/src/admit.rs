@@ -1,0 +1,75 @@
+//! Who asks, and what for: the caller key and the alias.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aisix_domain::{CallerKey, Entry, KeyHash, Snapshot};
+use http::{HeaderMap, HeaderName, header};
+
+use crate::problem::Problem;
+use crate::routing::{Routing, Target};
+
+/// Headers that may carry the caller key, besides `authorization`.
+const KEY_HEADERS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+
+/// The key a caller presents.
+pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let named = || KEY_HEADERS.iter().find_map(|name| headers.get(name)?.to_str().ok());
+    bearer.or_else(named).map(str::trim).filter(|key| !key.is_empty())
+}
+
+/// The scheme's name has no case (RFC 9110 §11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key)
+}
+
+/// The caller key of a request.
+pub(crate) fn authenticate<'s>(
+    snapshot: &'s Snapshot,
+    headers: &HeaderMap,
+) -> Result<&'s Arc<Entry<CallerKey>>, Problem> {
+    let presented = presented_key(headers).ok_or(Problem::KeyMissing)?;
+    let entry = snapshot.caller_key_for(&KeyHash::of(presented)).ok_or(Problem::KeyRefused("unknown_api_key"))?;
+    if entry.value.disabled {
+        return Err(Problem::KeyRefused("disabled_api_key"));
+    }
+    if entry.value.expires_at.is_some() && entry.value.is_expired(unix_seconds()) {
+        return Err(Problem::KeyRefused("expired_api_key"));
+    }
+    Ok(entry)
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Where a call to `alias` goes, if the caller may make it. That it exists is checked first.
+pub(crate) fn resolve(routing: &Routing, caller: &CallerKey, alias: &str) -> Result<Target, Problem> {
+    let model = routing.snapshot.model_for(alias).ok_or(Problem::UnknownModel)?;
+    if !caller.allows(alias) {
+        return Err(Problem::ModelNotAllowed);
+    }
+    routing.target(model).ok_or(Problem::ProviderKeyUnusable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn presented(headers: &[(&'static str, &'static str)]) -> Option<String> {
+        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        presented_key(&pairs.collect()).map(str::to_owned)
+    }
+
+    #[test]
+    fn three_headers_carry_the_key() {
+        assert_eq!(presented(&[("authorization", "bEARER sk-1")]).as_deref(), Some("sk-1"));
+        assert_eq!(presented(&[("x-api-key", "sk-2")]).as_deref(), Some("sk-2"));
+        assert_eq!(presented(&[("authorization", "Basic abc"), ("api-key", "sk-3")]).as_deref(), Some("sk-3"));
+        assert_eq!(presented(&[("authorization", "Bearer ")]), None);
+        assert_eq!(presented(&[("authorization", "sk-4")]), None);
+    }
+}

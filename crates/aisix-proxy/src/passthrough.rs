@@ -1,0 +1,145 @@
+//! Raw requests: the caller's method, path, headers and body, with the credential swapped.
+
+use std::sync::Arc;
+
+use aisix_domain::{CallerKey, Operation};
+use aisix_upstream::{Reuse, SendBody};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::answer::Answer;
+use crate::pipeline::{Proxy, REFUSAL_BYTES_MAX};
+use crate::problem::Problem;
+use crate::record::Record;
+use crate::request_body::Limited;
+use crate::routing::{PreparedKey, Routing, Target};
+use crate::admit;
+
+/// Headers that speak of one connection only (RFC 9110 §7.6.1), and those that the next hop sets itself.
+const HOP_BY_HOP: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::HOST,
+];
+
+/// Relays a request to the first provider key of `provider` that the caller may use.
+pub(crate) async fn relay<B>(
+    proxy: &Proxy,
+    provider: &str,
+    path: &str,
+    head: &Parts,
+    body: B,
+    record: &mut Record,
+) -> Result<Answer, Problem>
+where
+    B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
+{
+    record.operation = Operation::Passthrough.as_str();
+    let routing = proxy.gateway.routing().ok_or(Problem::NotReady)?;
+    let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
+    record.caller_key = Some(caller.id);
+    let target = first_target(&routing, &caller.value, provider)?;
+    record.target = Some(target.clone());
+    let request = request(proxy, &target.key, path, head, body)?;
+    let limit = proxy.gateway.options.first_byte_timeout;
+    record.sending();
+    // A body that is passed on while it arrives cannot be sent twice: no kept connection is risked for it.
+    let reuse = if head.method.is_safe() { Reuse::Allowed } else { Reuse::Fresh };
+    let sent = proxy.client.send(target.key.upstream.origin(), request, reuse);
+    let response = timeout_at(Instant::now() + limit, sent).await.map_err(|_| Problem::Timeout(limit))??;
+    let (mut answer, body) = response.into_parts();
+    record.answered(&answer);
+    if answer.status == StatusCode::UNAUTHORIZED {
+        let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        return Err(Problem::Refused(target.key.upstream.read_error(answer.status, &body), answer.headers));
+    }
+    answer.headers = cleaned(&answer.headers, &target.key.strip_headers, |_| false);
+    answer.version = http::Version::HTTP_11;
+    Ok(Answer::Raw(Response::from_parts(answer, body), proxy.gateway.options.idle_timeout))
+}
+
+fn first_target(routing: &Arc<Routing>, caller: &CallerKey, provider: &str) -> Result<Target, Problem> {
+    let models = routing.snapshot.models_of_provider(provider);
+    let allowed = models.into_iter().find(|model| caller.allows(&model.value.display_name));
+    routing.target(allowed.ok_or(Problem::UnknownProvider)?).ok_or(Problem::ProviderKeyUnusable)
+}
+
+fn request<B>(
+    proxy: &Proxy,
+    key: &PreparedKey,
+    path: &str,
+    head: &Parts,
+    body: B,
+) -> Result<Request<SendBody>, Problem>
+where
+    B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
+{
+    let bytes_max = proxy.gateway.options.request_body_bytes_max;
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Problem::BodyTooLarge(bytes_max));
+    }
+    let presented = admit::presented_key(&head.headers).unwrap_or_default().as_bytes();
+    let carries_key = |value: &[u8]| memchr::memmem::find(value, presented).is_some();
+    let headers = cleaned(&head.headers, &key.strip_headers, carries_key);
+    let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let (uri, headers) = key.upstream.passthrough(&format!("{path}{query}"), headers)?;
+    let body = match body.is_end_stream() {
+        true => SendBody::Whole(Bytes::new()),
+        false => SendBody::Stream(Limited::new(body, bytes_max).boxed()),
+    };
+    let mut request = Request::new(body);
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The headers without those of the connection, those named by `connection`, the stripped ones, and the ones
+/// whose value `is_secret`.
+fn cleaned(headers: &HeaderMap, strip: &[HeaderName], is_secret: impl Fn(&[u8]) -> bool) -> HeaderMap {
+    let listed = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named: Vec<_> = listed.flat_map(|list| list.split(',')).filter_map(|name| HeaderName::try_from(name.trim()).ok()).collect();
+    let kept = |name: &HeaderName| !(HOP_BY_HOP.contains(name) || named.contains(name) || strip.contains(name));
+    let pairs = headers.iter().filter(|(name, value)| kept(name) && !is_secret(value.as_bytes()));
+    let mut cleaned = HeaderMap::with_capacity(headers.len());
+    for (name, value) in pairs {
+        cleaned.append(name, value.clone());
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(headers: &[(&'static str, &'static str)], strip: &[&'static str]) -> Vec<String> {
+        let map = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+        let strip: Vec<_> = strip.iter().map(|name| HeaderName::from_static(name)).collect();
+        let secret = |value: &[u8]| memchr::memmem::find(value, b"sk-caller").is_some();
+        cleaned(&map, &strip, secret).keys().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_callers_key_goes_whatever_is_stripped() {
+        let headers = [("authorization", "Bearer sk-caller"), ("x-copy", "sk-caller"), ("x-api-key", "other"), ("accept", "*/*")];
+        assert_eq!(names(&headers, &[]), ["x-api-key", "accept"]);
+        assert_eq!(names(&headers, &["x-api-key"]), ["accept"]);
+    }
+
+    #[test]
+    fn headers_of_the_connection_go() {
+        let headers = [("connection", "close, X-Hop"), ("x-hop", "1"), ("te", "trailers"), ("host", "h"), ("x-end", "1")];
+        assert_eq!(names(&headers, &[]), ["x-end"]);
+    }
+}

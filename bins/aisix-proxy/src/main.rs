@@ -1,1 +1,110 @@
-fn main() {}
+//! The data plane as a process: configuration → mirror of the store → proxy → listeners.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aisix_boot::{Boot, arguments, runtime};
+use aisix_config::{Config, Connections, Service};
+use aisix_proxy::{Gateway, GatewayOptions, LineWriter, Proxy, StatusService, UrlPolicy};
+use aisix_proxy::upstream::{Client, ClientOptions, client_config};
+use aisix_server::exit::Failure;
+use aisix_server::log::LineSink;
+use aisix_server::{listen, shutdown, workers};
+use aisix_store::Mirror;
+use hyper::service::service_fn;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How often connections to upstreams are looked through for idle ones.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    // Requests are served by worker threads; this one follows the store and answers status requests.
+    let main_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime(main_runtime, run())
+}
+
+async fn run() -> Result<(), Failure> {
+    let about = "Serves callers: resolves model aliases and speaks to upstreams";
+    let Some(arguments) = arguments("aisix-proxy", about)? else { return Ok(()) };
+    let Some(boot) = Boot::new(&arguments, Service::Proxy)? else { return Ok(()) };
+    let config = &boot.config;
+    let client_options = client_options(config)?;
+
+    let listeners = listen::bind_shared("proxy.addr", config.proxy.addr, config.proxy.worker_count())?;
+    let status_listener = listen::bind("status.addr", config.status.addr)?;
+    let (drain, shutdown) = shutdown::channel();
+    let server = boot.server("proxy", &config.proxy.connections, config.proxy.tls.as_ref(), &shutdown)?;
+    let status_server = boot.server("status", &Connections::default(), None, &shutdown)?;
+
+    let access_log = boot.access_log().map(|sink| Arc::new(AccessLog(sink)) as Arc<dyn LineWriter>);
+    let gateway = Gateway::new(gateway_options(config), access_log, shutdown.draining_flag());
+    let _mirror = Mirror::start(boot.open_store()?, vec![gateway.clone()]);
+
+    let status = StatusService::new(gateway.clone());
+    tokio::spawn(status_server.serve(
+        status_listener,
+        service_fn(move |request| ready(Ok::<_, Infallible>(status.handle(&request)))),
+    ));
+    let workers = workers::spawn(listeners, &server, move |_| {
+        let proxy = Proxy::new(gateway.clone(), swept_client(client_options.clone()));
+        service_fn(move |request| {
+            let proxy = proxy.clone();
+            async move { Ok::<_, Infallible>(proxy.handle(request).await) }
+        })
+    });
+    let workers = workers.map_err(Failure::software)?;
+    tracing::info!(addr = %config.proxy.addr, status_addr = %config.status.addr, "the proxy listens");
+    tokio::spawn(boot.drain(drain)?);
+    workers.finished().await.map_err(Failure::software)
+}
+
+/// A client whose idle connections are closed in time; for the worker's own runtime.
+fn swept_client(options: ClientOptions) -> Client {
+    let client = Client::new(options);
+    let swept = client.clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            interval.tick().await;
+            swept.sweep();
+        }
+    });
+    client
+}
+
+fn gateway_options(config: &Config) -> GatewayOptions {
+    let upstream = &config.upstream;
+    GatewayOptions {
+        request_body_bytes_max: config.proxy.request_body_limit_bytes,
+        first_byte_timeout: Duration::from_millis(upstream.first_byte_timeout_ms),
+        idle_timeout: Duration::from_millis(upstream.idle_timeout_ms),
+        url_policy: UrlPolicy { allow_insecure_http: upstream.allow_insecure_http },
+    }
+}
+
+fn client_options(config: &Config) -> Result<ClientOptions, Failure> {
+    let upstream = &config.upstream;
+    let ca = upstream.ca_file.as_ref().map(std::fs::read).transpose();
+    let ca = ca.map_err(|error| Failure::usage(format!("upstream.ca_file: cannot be read: {error}")))?;
+    let tls = client_config(ca.as_deref()).map_err(|error| Failure::usage(format!("upstream.ca_file: {error}")))?;
+    Ok(ClientOptions {
+        connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
+        idle_timeout: Duration::from_millis(upstream.idle_connection_timeout_ms),
+        idle_per_origin_max: upstream.idle_connections_max,
+        tls,
+    })
+}
+
+/// The process's log, for lines of requests.
+struct AccessLog(LineSink);
+
+impl LineWriter for AccessLog {
+    fn line(&self, line: &[u8]) {
+        self.0.line(line);
+    }
+}

@@ -65,6 +65,9 @@ impl Default for Admin {
 fn check_key(index: usize, key: &SecretString) -> Result<(), ConfigProblem> {
     let key = key.expose_secret();
     let problem = |message: String| Err(ConfigProblem::new(format!("admin.admin_keys[{index}]"), message));
+    if key.is_empty() {
+        return problem("must not be empty; is its environment variable set?".into());
+    }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return problem("may hold printable ASCII characters without spaces only".into());
     }

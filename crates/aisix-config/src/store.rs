@@ -128,7 +128,8 @@ fn check_endpoint(endpoint: &str, tls: bool) -> Result<(), &'static str> {
 
 impl EtcdTls {
     fn check(&self) -> Result<(), ConfigProblem> {
-        let files = [("ca_file", &self.ca_file), ("cert_file", &self.cert_file), ("key_file", &self.key_file)];
+        let files =
+            [("ca_file", &self.ca_file), ("cert_file", &self.cert_file), ("key_file", &self.key_file)];
         for (key, file) in files {
             file.iter().try_for_each(|file| not_empty(&format!("etcd.tls.{key}"), file))?;
         }

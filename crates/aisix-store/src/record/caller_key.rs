@@ -1,4 +1,4 @@
-use aisix_domain::{ALLOWED_MODELS_MAX, CallerKey, DisplayName, Invalid, KeyHash, Pattern, Timestamp};
+use aisix_domain::{CallerKey, DisplayName, Invalid, KeyHash, Pattern, Timestamp};
 
 use super::Record;
 use super::fields::{Fields, Writer};
@@ -9,7 +9,8 @@ impl Record for CallerKey {
         Ok(Self {
             display_name: fields.text("display_name")?.as_deref().map(DisplayName::parse).transpose()?,
             key_hash: KeyHash::from_hex(&fields.required_text("key_hash")?)?,
-            allowed_models: allowed_models(&mut fields)?,
+            // A row without the field denies all, as an empty list does.
+            allowed_models: Self::parse_allowed_models(&fields.texts("allowed_models")?.unwrap_or_default())?,
             expires_at: expires_at(&mut fields)?,
             disabled: fields.bool("disabled")?.unwrap_or_default(),
             unknown_fields: fields.unknown(),
@@ -26,19 +27,6 @@ impl Record for CallerKey {
             .put_set("disabled", self.disabled.then_some(true))
             .finish(&self.unknown_fields)
     }
-}
-
-/// A row without the field denies all, as an empty list does.
-fn allowed_models(fields: &mut Fields) -> Result<Vec<Pattern>, Invalid> {
-    let names = fields.texts("allowed_models")?.unwrap_or_default();
-    if names.len() > ALLOWED_MODELS_MAX {
-        let message = format!("allowed_models has at most {ALLOWED_MODELS_MAX} entries");
-        return Err(Invalid::new("invalid_allowed_models", "/allowed_models", message));
-    }
-    let read = |(index, name): (usize, &String)| {
-        Pattern::parse(name).map_err(|invalid| invalid.at(format!("/allowed_models/{index}")))
-    };
-    names.iter().enumerate().map(read).collect()
 }
 
 fn expires_at(fields: &mut Fields) -> Result<Option<Timestamp>, Invalid> {

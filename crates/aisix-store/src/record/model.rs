@@ -1,4 +1,4 @@
-use aisix_domain::{Cost, DisplayName, Invalid, Model, Provider, TIMEOUT_MS_MAX};
+use aisix_domain::{Cost, DisplayName, Invalid, Model, Provider};
 use serde_json::Value;
 
 use super::Record;
@@ -20,8 +20,8 @@ impl Record for Model {
                 .parse()
                 .map_err(|invalid: Invalid| invalid.at("/provider_key_id"))?,
             provider: fields.text("provider")?.as_deref().map(Provider::parse).transpose()?,
-            timeout_ms: timeout(&mut fields, "timeout")?,
-            stream_timeout_ms: timeout(&mut fields, "stream_timeout")?,
+            timeout_ms: timeout(&mut fields, "timeout", "/timeout")?,
+            stream_timeout_ms: timeout(&mut fields, "stream_timeout", "/stream_timeout")?,
             cost: cost(&mut fields)?,
             unknown_fields: fields.unknown(),
         })
@@ -40,13 +40,8 @@ impl Record for Model {
     }
 }
 
-fn timeout(fields: &mut Fields, name: &'static str) -> Result<Option<u64>, Invalid> {
-    let millis = fields.unsigned(name)?;
-    if millis.is_some_and(|millis| millis == 0 || millis > TIMEOUT_MS_MAX) {
-        let message = format!("{name} is 1 to {TIMEOUT_MS_MAX} milliseconds");
-        return Err(Invalid::new("invalid_timeout", format!("/{name}"), message));
-    }
-    Ok(millis)
+fn timeout(fields: &mut Fields, name: &str, pointer: &'static str) -> Result<Option<u64>, Invalid> {
+    fields.unsigned(name)?.map(|millis| Model::check_timeout(pointer, millis)).transpose()
 }
 
 fn cost(fields: &mut Fields) -> Result<Option<Cost>, Invalid> {

@@ -2,7 +2,9 @@
 
 mod backend;
 mod conformance;
-mod embedded;
-mod etcd;
+mod gate;
+mod ledger;
 mod mirror;
+mod mirror_state;
 mod rows;
+mod witness;

@@ -3,92 +3,94 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisix_domain::{Snapshot, SnapshotObserver, StoreHealth, Touched, Update};
-use aisix_store::{Committed, Layout, MemoryStore, Mirror, MirrorHandle, Store, StoreError, Txn};
-use parking_lot::Mutex;
+use aisix_domain::Touched;
+use aisix_store::{Layout, MemoryStore, Store, StoreError};
 
-use crate::rows::{model, model_ref};
+use crate::rows::{aliases, commit, delete_model, model, model_ref, put_model};
+use crate::witness::{PATIENCE, Witness, at};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than any pause between attempts. Time is paused in these tests.
+const OUTAGE: Duration = Duration::from_secs(10);
 
-/// Remembers what it was told.
-#[derive(Default)]
-struct Witness {
-    updates: Mutex<Vec<Update>>,
-    health: Mutex<Vec<StoreHealth>>,
-}
-
-impl SnapshotObserver for Witness {
-    fn updated(&self, update: &Update) {
-        self.updates.lock().push(update.clone());
-    }
-
-    fn health_changed(&self, health: &StoreHealth) {
-        self.health.lock().push(health.clone());
-    }
-}
-
-fn store() -> MemoryStore {
-    MemoryStore::new(Layout::new("/aisix"))
-}
-
-fn start(store: &MemoryStore) -> (MirrorHandle, Arc<Witness>) {
-    let witness = Arc::new(Witness::default());
-    let observers: Vec<Arc<dyn SnapshotObserver>> = vec![Arc::clone(&witness) as _];
-    (Mirror::start(Arc::new(store.clone()), observers), witness)
-}
-
-async fn put(store: &MemoryStore, number: u128, value: &str) -> u64 {
-    let key = store.layout().resource_key(model_ref(number));
-    committed(store.commit(Txn::new().put(key, value.to_owned())).await.unwrap())
-}
-
-fn committed(committed: Committed) -> u64 {
-    match committed {
-        Committed::At(revision) => revision,
-        Committed::Conflict { .. } => panic!("nothing was guarded"),
-    }
-}
-
-async fn at(mirror: &MirrorHandle, revision: u64) -> Arc<Snapshot> {
-    mirror.wait_for_revision(revision, PATIENCE).await.expect("the mirror follows")
+fn store() -> (MemoryStore, Arc<dyn Store>) {
+    let store = MemoryStore::new(Layout::new("/aisix"));
+    (store.clone(), Arc::new(store))
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_starts_without_the_store_and_follows_when_it_appears() {
-    let store = store();
-    let revision = put(&store, 1, &model("a")).await;
-    store.set_fault(Some(StoreError::Unreachable("connection refused")));
-    let (mirror, witness) = start(&store);
-    assert!(mirror.wait_for_snapshot(PATIENCE).await.is_none());
+    let (memory, store) = store();
+    let revision = commit(&memory, put_model(&memory, 1, model("a"))).await;
+    memory.set_fault(Some(StoreError::Unreachable("connection refused")));
+    let (mirror, witness) = Witness::of(&store);
+    assert!(mirror.wait_for_snapshot(OUTAGE).await.is_none());
     assert_eq!(
         mirror.health().last_error.as_deref(),
         Some("the store cannot be reached: connection refused")
     );
 
-    store.set_fault(None);
-    let snapshot = at(&mirror, revision).await;
-    assert!(snapshot.model_for("a").is_some());
-    assert_eq!(witness.updates.lock()[0].touched, Touched::Everything);
+    memory.set_fault(None);
+    assert_eq!(aliases(&*at(&mirror, revision).await), ["a"]);
+    assert_eq!(witness.touched(), [Touched::Everything]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_reported_and_what_changed_meanwhile_arrives_once() {
-    let store = store();
-    put(&store, 1, &model("a")).await;
-    let (mirror, witness) = start(&store);
-    at(&mirror, 1).await;
-    store.set_fault(Some(StoreError::Unreachable("connection reset")));
-    tokio::time::sleep(PATIENCE).await;
+    let (memory, store) = store();
+    let first = commit(&memory, put_model(&memory, 1, model("a"))).await;
+    let (mirror, witness) = Witness::of(&store);
+    at(&mirror, first).await;
+    memory.set_fault(Some(StoreError::Unreachable("connection reset")));
+    tokio::time::sleep(OUTAGE).await;
     assert!(!mirror.health().connected);
     assert!(mirror.snapshot().unwrap().model_for("a").is_some(), "the last good configuration serves");
-    assert!(mirror.snapshot_age().unwrap() >= PATIENCE / 2);
+    assert!(mirror.snapshot_age().unwrap() >= OUTAGE / 2);
 
-    store.set_fault(None);
-    let revision = put(&store, 2, &model("b")).await;
+    memory.set_fault(None);
+    let revision = commit(&memory, put_model(&memory, 2, model("b"))).await;
     at(&mirror, revision).await;
-    let touched: Vec<_> = witness.updates.lock().iter().map(|update| update.touched.clone()).collect();
-    assert_eq!(touched, [Touched::Everything, Touched::Rows(vec![model_ref(2)])]);
-    let connected: Vec<_> = witness.health.lock().iter().map(|health| health.connected).collect();
-    assert!(connected.contains(&true) && connected.ends_with(&[true]), "{connected:?}");
+    assert_eq!(witness.touched(), [Touched::Everything, Touched::Rows(vec![model_ref(2)])]);
+    assert_eq!(witness.connections(), [false, true, false, true]);
+    assert!(mirror.snapshot_age().unwrap() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_compacted_in_an_outage_is_made_up_for() {
+    let (memory, store) = store();
+    for number in 1..=3 {
+        commit(&memory, put_model(&memory, number, model(&format!("m{number}")))).await;
+    }
+    let (mirror, witness) = Witness::of(&store);
+    at(&mirror, 3).await;
+    memory.set_fault(Some(StoreError::Unreachable("connection reset")));
+    tokio::time::sleep(OUTAGE).await;
+    memory.set_fault(None);
+    commit(&memory, put_model(&memory, 2, model("new"))).await;
+    let revision = commit(&memory, delete_model(&memory, 1)).await;
+    memory.compact(revision);
+    assert_eq!(aliases(&*at(&mirror, revision).await), ["new", "m3"]);
+    let changed = [Touched::Everything, Touched::Rows(vec![model_ref(1), model_ref(2)])];
+    let sorted = witness.touched().into_iter().map(|touched| match touched {
+        Touched::Rows(mut rows) => {
+            rows.sort();
+            Touched::Rows(rows)
+        }
+        Touched::Everything => Touched::Everything,
+    });
+    assert_eq!(sorted.collect::<Vec<_>>(), changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mirror_ends_with_its_last_handle() {
+    let (memory, store) = store();
+    commit(&memory, put_model(&memory, 1, model("a"))).await;
+    let (mirror, witness) = Witness::of(&store);
+    let second = mirror.clone();
+    at(&mirror, 1).await;
+    drop(mirror);
+    let revision = commit(&memory, put_model(&memory, 2, model("b"))).await;
+    at(&second, revision).await;
+    drop(second);
+    tokio::time::sleep(PATIENCE).await;
+    assert_eq!(Arc::strong_count(&witness), 1, "nobody else holds the observer");
 }

@@ -2,6 +2,8 @@
 
 mod backend;
 mod conformance;
+mod embedded;
+mod etcd;
 mod gate;
 mod ledger;
 mod mirror;

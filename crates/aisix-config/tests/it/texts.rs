@@ -7,6 +7,7 @@ use crate::{keys, parsed};
 
 const EXAMPLE: &str = include_str!("../../../../config.example.yaml");
 const GUIDE: &str = include_str!("../../../../docs/configuration.md");
+const DEPLOYING: &str = include_str!("../../../../docs/deploying.md");
 const ABSENT: &str = "—";
 
 /// Key and default of every row of the guide's tables.
@@ -103,5 +104,15 @@ fn what_the_example_turns_off_is_the_default() {
         let pointer = format!("/{}", key.replace('.', "/"));
         let default: Value = serde_saphyr::from_str(default).unwrap();
         assert_eq!(shown.pointer(&pointer), Some(&default), "{key}");
+    }
+}
+
+#[test]
+fn what_the_deployment_guide_configures_can_be_used() {
+    let mut blocks =
+        DEPLOYING.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).peekable();
+    assert!(blocks.peek().is_some());
+    for block in blocks {
+        parsed(block).check(Service::Proxy).unwrap();
     }
 }

@@ -1,0 +1,78 @@
+//! Who may use the admin API.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use http::{HeaderMap, HeaderValue, header};
+use secrecy::{ExposeSecret, SecretString};
+
+const X_API_KEY: &str = "x-api-key";
+const BEARER: &[u8] = b"bearer";
+
+/// The admin keys, as digests: comparing takes the same time whatever the length of a key and however much
+/// of it is right.
+pub(crate) struct AdminKeys(Vec<Digest>);
+
+impl AdminKeys {
+    pub(crate) fn new(keys: &[SecretString]) -> Self {
+        Self(keys.iter().map(|key| digest(&SHA256, key.expose_secret().as_bytes())).collect())
+    }
+
+    /// Whether one of the headers carries an admin key.
+    pub(crate) fn accept(&self, headers: &HeaderMap) -> bool {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(bearer_token);
+        let api_key = headers.get(X_API_KEY).map(HeaderValue::as_bytes);
+        [bearer, api_key].into_iter().flatten().any(|presented| self.contain(presented))
+    }
+
+    /// Compares with every key, so that the time does not tell which one is near.
+    fn contain(&self, presented: &[u8]) -> bool {
+        let presented = digest(&SHA256, presented);
+        let equal = |key: &Digest| verify_slices_are_equal(key.as_ref(), presented.as_ref()).is_ok();
+        self.0.iter().fold(false, |found, key| found | equal(key))
+    }
+}
+
+/// RFC 6750 §2.1, with the scheme in any case.
+fn bearer_token(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked(BEARER.len())?;
+    let named = scheme.eq_ignore_ascii_case(BEARER) && token.first() == Some(&b' ');
+    named.then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(name: &'static str, value: &'static str) -> bool {
+        let keys = AdminKeys::new(&["first".into(), "second key".into()]);
+        let headers =
+            HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))]);
+        keys.accept(&headers)
+    }
+
+    #[test]
+    fn either_header_and_any_case_of_the_scheme() {
+        for value in ["Bearer first", "bearer first", "BEARER   first ", "Bearer second key"] {
+            assert!(accepted("authorization", value), "{value}");
+        }
+        assert!(accepted("x-api-key", "first"));
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for value in [
+            "",
+            "first",
+            "Bearer",
+            "Bearer ",
+            "Bearerfirst",
+            "Basic first",
+            "Bearer firs",
+            "Bearer first first",
+        ] {
+            assert!(!accepted("authorization", value), "{value}");
+        }
+        assert!(!accepted("x-api-key", "Bearer first"));
+        assert!(!AdminKeys::new(&[]).accept(&HeaderMap::new()));
+    }
+}

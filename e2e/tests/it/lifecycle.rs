@@ -32,11 +32,9 @@ async fn a_port_in_use_ends_in_one_line_that_says_what_to_do() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let gateway = Setup::new(Store::Embedded).prepare().await;
-    for (kind, section) in [(Kind::Admin, "admin"), (Kind::Proxy, "proxy")] {
-        configure(
-            &gateway,
-            &format!("admin: {{ admin_keys: [\"${{AISIX_ADMIN_KEY}}\"] }}\n{section}:\n  addr: {address}\n"),
-        );
+    let keys = "admin_keys: [\"${AISIX_ADMIN_KEY}\"]";
+    configure(&gateway, &format!("admin: {{ {keys}, addr: {address} }}\nproxy: {{ addr: {address} }}\n"));
+    for kind in [Kind::Admin, Kind::Proxy] {
         let (code, output) = refused(&gateway, kind, &[]).await;
         assert!(code != 0 && code != USAGE, "{code} {output}");
         let last = output.trim_end().lines().last().unwrap_or_default();

@@ -7,6 +7,13 @@ use serde_json::{Value, json};
 use crate::harness::{ALIAS, CHAT, Setup, Store};
 
 #[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "secrets got out")]
+async fn a_run_that_shows_a_secret_fails() {
+    let gateway = Setup::new(Store::Embedded).start().await;
+    gateway.note(format!("Authorization: Bearer {}", gateway.caller_key()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_in_the_wrong_place_is_not_repeated() {
     let (gateway, made) = Setup::new(Store::Embedded).provisioned().await;
     let secret = gateway.provider_secret();
@@ -29,9 +36,11 @@ async fn a_secret_in_the_wrong_place_is_not_repeated() {
         changed("strip_headers", json!([secret])),
     ] {
         let answer = gateway.admin().post(collection, &body).await;
-        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert_eq!(answer.status, 400, "{body}: {}", answer.text());
         gateway.admin().put(&format!("{collection}/{}", made.provider_key), &body).await.expect(400);
-        gateway.admin().post(&format!("{collection}/preview"), &body).await;
+        let preview =
+            json!({"adapter": body["adapter"], "api_base": body["api_base"], "secret": body["secret"]});
+        gateway.admin().post(&format!("{collection}/preview"), &preview).await;
     }
     let malformed = format!("{{\"secret\": {}, oops", json!(secret));
     gateway

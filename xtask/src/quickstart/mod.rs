@@ -55,9 +55,10 @@ async fn present(args: &Args, services: &mut Services, subject: &Subject) -> Res
     guide::introduce(services, subject);
     guide::follow(&mut shell, services, subject).await?;
     if args.once {
+        println!("every step succeeded");
         return Ok(());
     }
-    println!("\nEverything stays up until Ctrl-C. With the exports above, the curl lines work by hand.");
+    println!("Everything stays up until Ctrl-C. With the exports above, the curl lines work by hand.");
     services.watch().await
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use aisix_boot::{Boot, arguments, runtime};
 use aisix_config::{Config, Connections, Service};
-use aisix_proxy::{Gateway, GatewayOptions, LineWriter, Proxy, StatusService, UrlPolicy};
 use aisix_proxy::upstream::{Client, ClientOptions, client_config};
+use aisix_proxy::{Gateway, GatewayOptions, LineWriter, Proxy, StatusService, UrlPolicy};
 use aisix_server::exit::Failure;
 use aisix_server::log::LineSink;
 use aisix_server::{listen, shutdown, workers};
@@ -91,7 +91,8 @@ fn client_options(config: &Config) -> Result<ClientOptions, Failure> {
     let upstream = &config.upstream;
     let ca = upstream.ca_file.as_ref().map(std::fs::read).transpose();
     let ca = ca.map_err(|error| Failure::usage(format!("upstream.ca_file: cannot be read: {error}")))?;
-    let tls = client_config(ca.as_deref()).map_err(|error| Failure::usage(format!("upstream.ca_file: {error}")))?;
+    let tls =
+        client_config(ca.as_deref()).map_err(|error| Failure::usage(format!("upstream.ca_file: {error}")))?;
     Ok(ClientOptions {
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
         idle_timeout: Duration::from_millis(upstream.idle_connection_timeout_ms),

@@ -73,7 +73,7 @@ pub enum AnswerError {
     Truncated,
     /// The upstream reported a failure inside the stream.
     #[error("the upstream reported an error in its stream")]
-    Reported(UpstreamError),
+    Reported(Box<UpstreamError>),
 }
 
 impl AnswerError {

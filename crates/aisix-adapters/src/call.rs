@@ -87,10 +87,13 @@ impl Body {
         let alias_at = match fields.as_slice() {
             [one] => one.clone(),
             [] => return Err(model_required()),
-            _ => return Err(Invalid::new("invalid_model", "/model", "the form has several fields \"model\"")),
+            _ => {
+                return Err(Invalid::new("invalid_model", "/model", "the form has several fields \"model\""));
+            }
         };
         let alias = std::str::from_utf8(&bytes[alias_at.clone()]).ok().filter(|alias| !alias.is_empty());
-        let alias = alias.ok_or_else(|| Invalid::new("invalid_model", "/model", "model must not be empty"))?;
+        let alias =
+            alias.ok_or_else(|| Invalid::new("invalid_model", "/model", "model must not be empty"))?;
         Ok(Self { alias: alias.to_owned(), alias_at, shape: Shape::Multipart, bytes })
     }
 
@@ -195,7 +198,8 @@ enum UsageRequest {
 fn invalid_json(error: &serde_json::Error) -> Invalid {
     let message = match error.classify() {
         serde_json::error::Category::Data => {
-            "the body must be a JSON object that names each of model, stream and stream_options at most once".to_owned()
+            "the body must be a JSON object that names each of model, stream and stream_options at most once"
+                .to_owned()
         }
         _ => format!("the body is not valid JSON: line {} column {}", error.line(), error.column()),
     };
@@ -247,12 +251,36 @@ mod tests {
     #[test]
     fn usage_is_asked_for_once_and_in_place() {
         for (given, sent, hidden) in [
-            (r#"{"model":"a","stream":true}"#, r#"{"stream_options":{"include_usage":true},"model":"b","stream":true}"#, true),
-            (r#"{"model":"a","stream_options":null}"#, r#"{"model":"b","stream_options":{"include_usage":true}}"#, true),
-            (r#"{"stream_options":{ },"model":"a"}"#, r#"{"stream_options":{"include_usage":true },"model":"b"}"#, true),
-            (r#"{"stream_options":{"x":1},"model":"a"}"#, r#"{"stream_options":{"include_usage":true,"x":1},"model":"b"}"#, true),
-            (r#"{"model":"a","stream_options":{"include_usage":false}}"#, r#"{"model":"b","stream_options":{"include_usage":true}}"#, true),
-            (r#"{"model":"a","stream_options":{"include_usage":true}}"#, r#"{"model":"b","stream_options":{"include_usage":true}}"#, false),
+            (
+                r#"{"model":"a","stream":true}"#,
+                r#"{"stream_options":{"include_usage":true},"model":"b","stream":true}"#,
+                true,
+            ),
+            (
+                r#"{"model":"a","stream_options":null}"#,
+                r#"{"model":"b","stream_options":{"include_usage":true}}"#,
+                true,
+            ),
+            (
+                r#"{"stream_options":{ },"model":"a"}"#,
+                r#"{"stream_options":{"include_usage":true },"model":"b"}"#,
+                true,
+            ),
+            (
+                r#"{"stream_options":{"x":1},"model":"a"}"#,
+                r#"{"stream_options":{"include_usage":true,"x":1},"model":"b"}"#,
+                true,
+            ),
+            (
+                r#"{"model":"a","stream_options":{"include_usage":false}}"#,
+                r#"{"model":"b","stream_options":{"include_usage":true}}"#,
+                true,
+            ),
+            (
+                r#"{"model":"a","stream_options":{"include_usage":true}}"#,
+                r#"{"model":"b","stream_options":{"include_usage":true}}"#,
+                false,
+            ),
             (r#"{"model":"a","stream_options":7}"#, r#"{"model":"b","stream_options":7}"#, false),
         ] {
             assert_eq!(body(given).with_model_and_usage("b"), (Bytes::from(sent), hidden), "{given}");
@@ -276,6 +304,9 @@ mod tests {
         assert_eq!(body.with_model("whisper-1"), form.replacen("ears", "whisper-1", 1));
         let without = Body::multipart(Bytes::from(form.replace("\"model\"", "\"other\"")), content_type);
         assert_eq!(without.unwrap_err().code(), "model_required");
-        assert_eq!(Body::multipart(Bytes::from(form), "multipart/form-data").unwrap_err().code(), "invalid_multipart");
+        assert_eq!(
+            Body::multipart(Bytes::from(form), "multipart/form-data").unwrap_err().code(),
+            "invalid_multipart"
+        );
     }
 }

@@ -25,8 +25,13 @@ pub trait Family: Send + Sync + fmt::Debug {
     fn normalize(&self, api_base: Option<&str>, policy: &UrlPolicy) -> Result<BaseUrl, Invalid>;
 
     /// The URL of an operation, or `None` when the family cannot serve it.
-    fn endpoint(&self, base: &BaseUrl, operation: Operation, stream: bool, upstream_model: &str)
-    -> Option<String>;
+    fn endpoint(
+        &self,
+        base: &BaseUrl,
+        operation: Operation,
+        stream: bool,
+        upstream_model: &str,
+    ) -> Option<String>;
 
     /// Prepares a provider key for calls: everything that can be computed before the first one.
     ///
@@ -96,4 +101,3 @@ pub(crate) fn is_media_type(headers: &HeaderMap, essence: &str) -> bool {
     let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
     value[..end].trim_ascii().eq_ignore_ascii_case(essence.as_bytes())
 }
-

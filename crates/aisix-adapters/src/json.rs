@@ -90,6 +90,9 @@ mod tests {
         assert_eq!(read_object::<Head<'_>>(br#"{"model":null}"#).unwrap().model.unwrap().get(), "null");
         assert!(read_object::<Head<'_>>(br#"{}"#).unwrap().model.is_none());
         assert!(read_object::<Head<'_>>(br#"["gpt-4o"]"#).is_err());
-        assert!(read_object::<Head<'_>>(br#"{"model":"a","model":"b"}"#).is_err(), "two answers to one question");
+        assert!(
+            read_object::<Head<'_>>(br#"{"model":"a","model":"b"}"#).is_err(),
+            "two answers to one question"
+        );
     }
 }

@@ -10,7 +10,10 @@ const PARTS_MAX: usize = 256;
 /// The `boundary` parameter of a content type.
 pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);
-    let value = parameters.filter_map(|p| p.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?.1;
+    let value = parameters
+        .filter_map(|p| p.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?
+        .1;
     let value = value.trim();
     let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
     // RFC 2046 §5.1.1: 1 to 70 characters.

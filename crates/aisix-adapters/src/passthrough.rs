@@ -31,7 +31,11 @@ fn is_version(segment: &str) -> bool {
 }
 
 fn invalid_path() -> Invalid {
-    Invalid::new("invalid_path", "", "the path must not hold '.' or '..' segments, backslashes or invalid characters")
+    Invalid::new(
+        "invalid_path",
+        "",
+        "the path must not hold '.' or '..' segments, backslashes or invalid characters",
+    )
 }
 
 #[cfg(test)]
@@ -53,7 +57,9 @@ mod tests {
 
     #[test]
     fn no_way_leads_out_of_the_base() {
-        for path in ["/../x", "/a/..", "/%2e%2E/x", "/a/.%2e?b", "/./x", "/a\\..\\b", "/a%2f..%2Fb", "/..%5cb"] {
+        for path in
+            ["/../x", "/a/..", "/%2e%2E/x", "/a/.%2e?b", "/./x", "/a\\..\\b", "/a%2f..%2Fb", "/..%5cb"]
+        {
             assert_eq!(join("/v1", path).unwrap_err().code(), "invalid_path", "{path}");
         }
         assert_eq!(joined("/v1", "/a..b/.well-known?x=../y"), "/v1/a..b/.well-known?x=../y");

@@ -30,7 +30,9 @@ impl Redactor {
     pub fn clean(&self, text: &str) -> String {
         let text = cut(text).replace(self.secret.reveal(), REMOVED);
         let text = without_address(&text, &self.host);
-        text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>[]{}".contains(c)).map(without_credential).collect()
+        text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>[]{}".contains(c))
+            .map(without_credential)
+            .collect()
     }
 }
 
@@ -51,7 +53,9 @@ fn cut(text: &str) -> &str {
 /// Loopback names are everywhere and reveal nothing; any other host goes, with the URL around it.
 fn without_address(text: &str, host: &str) -> String {
     let contains = |word: &str| word.to_ascii_lowercase().contains(host);
-    text.split_inclusive(char::is_whitespace).map(|word| if contains(word) { redacted(word) } else { word.to_owned() }).collect()
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| if contains(word) { redacted(word) } else { word.to_owned() })
+        .collect()
 }
 
 fn without_credential(word: &str) -> String {

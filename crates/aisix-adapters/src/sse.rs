@@ -187,7 +187,14 @@ mod tests {
         }
         events.extend(reader.finish());
         let raw = events.iter().flat_map(|e| e.raw().to_vec()).collect();
-        (events.iter().map(|e| (e.name().map(text), e.data().map(text))).filter(|seen| *seen != (None, None)).collect(), raw)
+        (
+            events
+                .iter()
+                .map(|e| (e.name().map(text), e.data().map(text)))
+                .filter(|seen| *seen != (None, None))
+                .collect(),
+            raw,
+        )
     }
 
     fn data(lines: &str) -> Vec<String> {
@@ -209,7 +216,8 @@ mod tests {
         reader.push(b"data: a\r\r");
         assert_eq!(reader.next_event().unwrap().unwrap().data(), Some(&b"a"[..]));
         reader.push(b"\ndata: b\r\n\r\n");
-        let rest: Vec<_> = std::iter::from_fn(|| reader.next_event().unwrap()).filter_map(|e| e.data().map(text)).collect();
+        let rest: Vec<_> =
+            std::iter::from_fn(|| reader.next_event().unwrap()).filter_map(|e| e.data().map(text)).collect();
         assert_eq!(rest, ["b"]);
     }
 

@@ -60,7 +60,8 @@ impl Usage {
     pub(crate) fn from_openai(raw: &serde_json::value::RawValue) -> Option<Self> {
         let wire: Wire = crate::json::read_object(raw.get().as_bytes()).ok()?;
         let input_details = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
-        let output_details = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
+        let output_details =
+            wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
         Some(Self {
             input_tokens: wire.prompt_tokens.or(wire.input_tokens),
             output_tokens: wire.completion_tokens.or(wire.output_tokens),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisix_config::{Config, Connections, ListenerTls, LogFormat, LogLevel, Service};
+use aisix_server::config_file;
 use aisix_server::exit::Failure;
-use aisix_server::log::{self, Format, LevelFilter, Log, LineSink};
+use aisix_server::log::{self, Format, LevelFilter, LineSink, Log};
 use aisix_server::serve::{Limits, Server};
 use aisix_server::shutdown::{Drain, DrainLimits, Shutdown, Signals};
 use aisix_server::tls::{Pem, Tls, TlsError};
-use aisix_server::config_file;
 use aisix_store::Store;
 use tokio::runtime::Runtime;
 
@@ -94,10 +94,7 @@ impl Boot {
 }
 
 /// Runs a service's `main` on `runtime` and turns its end into an exit code.
-pub fn runtime(
-    runtime: io::Result<Runtime>,
-    main: impl Future<Output = Result<(), Failure>>,
-) -> ExitCode {
+pub fn runtime(runtime: io::Result<Runtime>, main: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let result = runtime.map_err(Failure::software).and_then(|runtime| {
         let result = runtime.block_on(main);
         // What still runs in the background must not delay the end.

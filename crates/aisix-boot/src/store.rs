@@ -45,7 +45,8 @@ fn tls(files: &aisix_config::EtcdTls) -> Result<EtcdTls, Failure> {
 
 fn pem(path: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, Failure> {
     let read = |path: &Path| {
-        std::fs::read(path).map_err(|cause| Failure::usage(format!("{key} ({}): cannot be read: {cause}", path.display())))
+        std::fs::read(path)
+            .map_err(|cause| Failure::usage(format!("{key} ({}): cannot be read: {cause}", path.display())))
     };
     path.map(read).transpose()
 }

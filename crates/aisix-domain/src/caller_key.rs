@@ -68,7 +68,11 @@ impl KeyHash {
     /// `invalid_key_hash`.
     pub fn from_hex(hex: &str) -> Result<Self, Invalid> {
         let invalid = || {
-            Invalid::new("invalid_key_hash", "/key_hash", "key_hash is the SHA-256 of the key: 64 hexadecimal digits")
+            Invalid::new(
+                "invalid_key_hash",
+                "/key_hash",
+                "key_hash is the SHA-256 of the key: 64 hexadecimal digits",
+            )
         };
         let mut bytes = [0; 32];
         if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -132,7 +136,10 @@ mod tests {
             let invalid = CallerKey::parse_allowed_models(names).unwrap_err();
             (invalid.code(), invalid.field().to_owned())
         };
-        assert_eq!(CallerKey::parse_allowed_models(&["a"; ALLOWED_MODELS_MAX]).unwrap().len(), ALLOWED_MODELS_MAX);
+        assert_eq!(
+            CallerKey::parse_allowed_models(&["a"; ALLOWED_MODELS_MAX]).unwrap().len(),
+            ALLOWED_MODELS_MAX
+        );
         assert_eq!(refused(&["a"; ALLOWED_MODELS_MAX + 1]).0, "invalid_allowed_models");
         assert_eq!(refused(&["a", "**"]), ("invalid_pattern", "/allowed_models/1".to_owned()));
     }

@@ -31,8 +31,9 @@ impl FromStr for ResourceId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let id = Uuid::try_parse(text).map(Self).ok();
-        id.filter(|id| id.to_string() == text)
-            .ok_or_else(|| crate::Invalid::new("invalid_id", "", "an id is a UUID in lower case with hyphens"))
+        id.filter(|id| id.to_string() == text).ok_or_else(|| {
+            crate::Invalid::new("invalid_id", "", "an id is a UUID in lower case with hyphens")
+        })
     }
 }
 

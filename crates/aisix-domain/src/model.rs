@@ -77,7 +77,11 @@ impl Model {
         if (1..=TIMEOUT_MS_MAX).contains(&millis) {
             return Ok(millis);
         }
-        Err(Invalid::new("invalid_timeout", field, format!("a timeout is 1 to {TIMEOUT_MS_MAX} milliseconds")))
+        Err(Invalid::new(
+            "invalid_timeout",
+            field,
+            format!("a timeout is 1 to {TIMEOUT_MS_MAX} milliseconds"),
+        ))
     }
 
     /// The upstream's name for the alias `requested`, or `None` when this model does not answer to it.
@@ -126,7 +130,10 @@ mod tests {
     #[test]
     fn a_star_carries_over_to_the_upstream_name() {
         assert_eq!(model("openai/*", "*").upstream_name("openai/gpt-4o").as_deref(), Some("gpt-4o"));
-        assert_eq!(model("fast/*", "vendor/*-fast").upstream_name("fast/x").as_deref(), Some("vendor/x-fast"));
+        assert_eq!(
+            model("fast/*", "vendor/*-fast").upstream_name("fast/x").as_deref(),
+            Some("vendor/x-fast")
+        );
         assert_eq!(model("any/*", "gpt-4o").upstream_name("any/thing").as_deref(), Some("gpt-4o"));
         assert_eq!(model("a", "b").upstream_name("c"), None);
     }

@@ -111,7 +111,9 @@ impl TelemetryTags {
     pub fn to_json(&self) -> Map<String, Value> {
         let featured = ("featured".to_owned(), Value::Bool(self.featured));
         let set = self.labels().into_iter().filter_map(|(name, label)| Some((name, label?)));
-        std::iter::once(featured).chain(set.map(|(name, label)| (name.to_owned(), label.as_str().into()))).collect()
+        std::iter::once(featured)
+            .chain(set.map(|(name, label)| (name.to_owned(), label.as_str().into())))
+            .collect()
     }
 }
 
@@ -140,7 +142,9 @@ mod tests {
             telemetry_tags: TelemetryTags::default(),
             strip_headers: StripHeaders::default(),
             stream_usage: None,
-            unknown_fields: UnknownFields::new([("later".to_owned(), "canary-later".into())].into_iter().collect()),
+            unknown_fields: UnknownFields::new(
+                [("later".to_owned(), "canary-later".into())].into_iter().collect(),
+            ),
         };
         assert!(!format!("{key:?} {key:#?}").contains("canary"));
     }

@@ -362,7 +362,7 @@ mod tests {
             display_name,
             model_name: "*".into(),
             provider_key_id: ResourceId::from_u128(provider_key),
-            provider: (id % 2 == 0).then(|| Provider::parse("even").unwrap()),
+            provider: id.is_multiple_of(2).then(|| Provider::parse("even").unwrap()),
             timeout_ms: None,
             stream_timeout_ms: None,
             cost: None,

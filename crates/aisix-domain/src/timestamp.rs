@@ -12,7 +12,11 @@ impl Timestamp {
     /// `invalid_timestamp` unless RFC 3339 with an offset, such as `2027-01-31T00:00:00Z`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let invalid = || {
-            Invalid::new("invalid_timestamp", "", "write a time as RFC 3339 with an offset: 2027-01-31T00:00:00Z")
+            Invalid::new(
+                "invalid_timestamp",
+                "",
+                "write a time as RFC 3339 with an offset: 2027-01-31T00:00:00Z",
+            )
         };
         // jiff also reads shapes that RFC 3339 does not have (week dates, bracketed zones): require its skeleton.
         let skeleton = text.len() >= 20
@@ -44,7 +48,14 @@ mod tests {
         assert_eq!(Timestamp::parse("1970-01-02T00:00:00Z").unwrap().unix_seconds(), 86_400);
         assert_eq!(Timestamp::parse("1970-01-02T02:00:00+02:00").unwrap().unix_seconds(), 86_400);
         assert_eq!(Timestamp::parse("1970-01-01T00:00:00.9Z").unwrap().as_str(), "1970-01-01T00:00:00.9Z");
-        for bad in ["", "tomorrow", "2027-01-31", "2027-01-31T00:00:00", "1970-13-01T00:00:00Z", "2027-01-31T00:00:00Z[UTC]"] {
+        for bad in [
+            "",
+            "tomorrow",
+            "2027-01-31",
+            "2027-01-31T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "2027-01-31T00:00:00Z[UTC]",
+        ] {
             assert_eq!(Timestamp::parse(bad).unwrap_err().code(), "invalid_timestamp", "{bad}");
         }
     }

@@ -10,7 +10,8 @@ use crate::problem::Problem;
 use crate::routing::{Routing, Target};
 
 /// Headers that may carry the caller key, besides `authorization`.
-const KEY_HEADERS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+const KEY_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
 
 /// The key a caller presents.
 pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&str> {
@@ -31,7 +32,8 @@ pub(crate) fn authenticate<'s>(
     headers: &HeaderMap,
 ) -> Result<&'s Arc<Entry<CallerKey>>, Problem> {
     let presented = presented_key(headers).ok_or(Problem::KeyMissing)?;
-    let entry = snapshot.caller_key_for(&KeyHash::of(presented)).ok_or(Problem::KeyRefused("unknown_api_key"))?;
+    let entry =
+        snapshot.caller_key_for(&KeyHash::of(presented)).ok_or(Problem::KeyRefused("unknown_api_key"))?;
     if entry.value.disabled {
         return Err(Problem::KeyRefused("disabled_api_key"));
     }
@@ -60,7 +62,8 @@ mod tests {
     use super::*;
 
     fn presented(headers: &[(&'static str, &'static str)]) -> Option<String> {
-        let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        let pairs =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         presented_key(&pairs.collect()).map(str::to_owned)
     }
 
@@ -68,7 +71,10 @@ mod tests {
     fn three_headers_carry_the_key() {
         assert_eq!(presented(&[("authorization", "bEARER sk-1")]).as_deref(), Some("sk-1"));
         assert_eq!(presented(&[("x-api-key", "sk-2")]).as_deref(), Some("sk-2"));
-        assert_eq!(presented(&[("authorization", "Basic abc"), ("api-key", "sk-3")]).as_deref(), Some("sk-3"));
+        assert_eq!(
+            presented(&[("authorization", "Basic abc"), ("api-key", "sk-3")]).as_deref(),
+            Some("sk-3")
+        );
         assert_eq!(presented(&[("authorization", "Bearer ")]), None);
         assert_eq!(presented(&[("authorization", "sk-4")]), None);
     }

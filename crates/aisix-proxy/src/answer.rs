@@ -87,9 +87,12 @@ pub(crate) fn sign(headers: &mut HeaderMap, dialect: Dialect, request_id: Header
 
 /// The plain answers of the health routes.
 pub(crate) fn health(ok: bool) -> Response<ProxyBody> {
-    let (status, text) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, text) =
+        if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let mut response = Response::new(ProxyBody::whole(Bytes::from_static(text.as_bytes()), None));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }

@@ -113,13 +113,25 @@ impl Metrics {
         registry.register("aisix_requests", "Answered calls", self.requests.clone());
         registry.register("gen_ai_server_request_duration", "Seconds per call", self.duration.clone());
         let first_token = self.first_token.clone();
-        registry.register("gen_ai_server_time_to_first_token", "Seconds to the first byte of an answer", first_token);
-        registry.register("gen_ai_client_token_usage", "Tokens per call, as the upstream counted", self.tokens.clone());
+        registry.register(
+            "gen_ai_server_time_to_first_token",
+            "Seconds to the first byte of an answer",
+            first_token,
+        );
+        registry.register(
+            "gen_ai_client_token_usage",
+            "Tokens per call, as the upstream counted",
+            self.tokens.clone(),
+        );
         let refused = "Requests that reached no model, by the code of the answer";
         registry.register("aisix_requests_refused", refused, self.refused.clone());
         registry.register("aisix_requests_in_flight", "Requests not yet finished", self.in_flight.clone());
         registry.register("aisix_config_resources", "Resources in the snapshot", self.resources.clone());
-        registry.register("aisix_config_rejected_rows", "Stored rows that cannot be used", self.rejected_rows.clone());
+        registry.register(
+            "aisix_config_rejected_rows",
+            "Stored rows that cannot be used",
+            self.rejected_rows.clone(),
+        );
         let applied = self.applied_revision.clone();
         registry.register("aisix_config_applied_revision", "Store revision that serves", applied);
         let observed = self.observed_revision.clone();
@@ -150,7 +162,10 @@ impl Metrics {
 
     fn count_refused(&self, record: &Record) {
         let Some(code) = &record.code else { return };
-        let labels = RefusedLabels { status_class: STATUS_CLASSES[class_index(record.status)], code: code.to_string() };
+        let labels = RefusedLabels {
+            status_class: STATUS_CLASSES[class_index(record.status)],
+            code: code.to_string(),
+        };
         self.refused.get_or_create(&labels).inc();
     }
 
@@ -193,7 +208,9 @@ impl Metrics {
     pub(crate) fn forget_unused(&self, before: Option<&Routing>, after: &Routing, touched: &Touched) {
         let (Some(before), Touched::Rows(rows)) = (before, touched) else { return };
         for row in rows.iter().filter(|row| row.kind == ResourceKind::Model) {
-            let old = before.model(row.id).filter(|old| after.model(row.id).is_none_or(|new| !Arc::ptr_eq(old, new)));
+            let old = before
+                .model(row.id)
+                .filter(|old| after.model(row.id).is_none_or(|new| !Arc::ptr_eq(old, new)));
             if let Some(series) = old.and_then(|old| old.series.0.load_full()) {
                 self.forget(&series.labels);
             }

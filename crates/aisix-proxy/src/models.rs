@@ -38,7 +38,12 @@ pub(crate) fn list(gateway: &Gateway, head: &Parts, record: &mut Record) -> Resu
 }
 
 /// Describes one alias.
-pub(crate) fn one(gateway: &Gateway, head: &Parts, alias: &str, record: &mut Record) -> Result<Answer, Problem> {
+pub(crate) fn one(
+    gateway: &Gateway,
+    head: &Parts,
+    alias: &str,
+    record: &mut Record,
+) -> Result<Answer, Problem> {
     record.operation = LIST;
     let routing = gateway.routing().ok_or(Problem::NotReady)?;
     let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
@@ -103,5 +108,7 @@ fn anthropic_page(aliases: &BTreeMap<&str, &Arc<Entry<Model>>>, query: &str) -> 
 
 fn page_size(text: &str) -> Result<usize, Problem> {
     let size = text.parse().ok().filter(|size| (1..=PAGE_MAX).contains(size));
-    size.ok_or_else(|| aisix_domain::Invalid::new("invalid_limit", "/limit", "limit is a number from 1 to 1000").into())
+    size.ok_or_else(|| {
+        aisix_domain::Invalid::new("invalid_limit", "/limit", "limit is a number from 1 to 1000").into()
+    })
 }

@@ -11,13 +11,13 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admit;
 use crate::answer::Answer;
 use crate::pipeline::{Proxy, REFUSAL_BYTES_MAX};
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusal};
 use crate::record::Record;
 use crate::request_body::Limited;
 use crate::routing::{PreparedKey, Routing, Target};
-use crate::admit;
 
 /// Headers that speak of one connection only (RFC 9110 §7.6.1), and those that the next hop sets itself.
 const HOP_BY_HOP: [HeaderName; 10] = [
@@ -62,7 +62,8 @@ where
     record.answered(&answer);
     if answer.status == StatusCode::UNAUTHORIZED {
         let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
-        return Err(Problem::Refused(target.key.upstream.read_error(answer.status, &body), answer.headers));
+        let error = target.key.upstream.read_error(answer.status, &body);
+        return Err(Problem::Refused(Box::new(Refusal { error, headers: answer.headers })));
     }
     answer.headers = cleaned(&answer.headers, &target.key.strip_headers, |_| false);
     answer.version = http::Version::HTTP_11;
@@ -109,8 +110,12 @@ where
 /// whose value `is_secret`.
 fn cleaned(headers: &HeaderMap, strip: &[HeaderName], is_secret: impl Fn(&[u8]) -> bool) -> HeaderMap {
     let listed = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let named: Vec<_> = listed.flat_map(|list| list.split(',')).filter_map(|name| HeaderName::try_from(name.trim()).ok()).collect();
-    let kept = |name: &HeaderName| !(HOP_BY_HOP.contains(name) || named.contains(name) || strip.contains(name));
+    let named: Vec<_> = listed
+        .flat_map(|list| list.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    let kept =
+        |name: &HeaderName| !(HOP_BY_HOP.contains(name) || named.contains(name) || strip.contains(name));
     let pairs = headers.iter().filter(|(name, value)| kept(name) && !is_secret(value.as_bytes()));
     let mut cleaned = HeaderMap::with_capacity(headers.len());
     for (name, value) in pairs {
@@ -124,7 +129,10 @@ mod tests {
     use super::*;
 
     fn names(headers: &[(&'static str, &'static str)], strip: &[&'static str]) -> Vec<String> {
-        let map = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+        let map = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
         let strip: Vec<_> = strip.iter().map(|name| HeaderName::from_static(name)).collect();
         let secret = |value: &[u8]| memchr::memmem::find(value, b"sk-caller").is_some();
         cleaned(&map, &strip, secret).keys().map(ToString::to_string).collect()
@@ -132,14 +140,25 @@ mod tests {
 
     #[test]
     fn the_callers_key_goes_whatever_is_stripped() {
-        let headers = [("authorization", "Bearer sk-caller"), ("x-copy", "sk-caller"), ("x-api-key", "other"), ("accept", "*/*")];
+        let headers = [
+            ("authorization", "Bearer sk-caller"),
+            ("x-copy", "sk-caller"),
+            ("x-api-key", "other"),
+            ("accept", "*/*"),
+        ];
         assert_eq!(names(&headers, &[]), ["x-api-key", "accept"]);
         assert_eq!(names(&headers, &["x-api-key"]), ["accept"]);
     }
 
     #[test]
     fn headers_of_the_connection_go() {
-        let headers = [("connection", "close, X-Hop"), ("x-hop", "1"), ("te", "trailers"), ("host", "h"), ("x-end", "1")];
+        let headers = [
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("host", "h"),
+            ("x-end", "1"),
+        ];
         assert_eq!(names(&headers, &[]), ["x-end"]);
     }
 }

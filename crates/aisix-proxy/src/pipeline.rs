@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{self, Answer, passed};
 use crate::body::ProxyBody;
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusal};
 use crate::record::Record;
 use crate::request_id::request_id;
 use crate::routes::{NoRoute, Route, dialect, route};
@@ -81,7 +81,9 @@ impl Proxy {
             Ok(Route::Call(operation)) => self.call(operation, head, body, record).await,
             Ok(Route::Models) => models::list(&self.gateway, head, record),
             Ok(Route::Model(alias)) => models::one(&self.gateway, head, alias, record),
-            Ok(Route::Passthrough(provider, path)) => passthrough::relay(self, provider, path, head, body, record).await,
+            Ok(Route::Passthrough(provider, path)) => {
+                passthrough::relay(self, provider, path, head, body, record).await
+            }
             Ok(Route::Alive | Route::Ready) | Err(NoRoute::NotFound) => Err(Problem::NotFound),
             Err(NoRoute::Method(allowed)) => Err(Problem::MethodNotAllowed(allowed)),
         }
@@ -108,7 +110,8 @@ impl Proxy {
         let target = admit::resolve(&routing, &caller.value, body.alias())?;
         record.alias = Some(body.alias().to_owned());
         record.target = Some(target.clone());
-        let upstream_model = target.model.entry.value.upstream_name(body.alias()).ok_or(Problem::UnknownModel)?;
+        let upstream_model =
+            target.model.entry.value.upstream_name(body.alias()).ok_or(Problem::UnknownModel)?;
         let call = Call { operation, body: &body, headers: &head.headers, upstream_model: &upstream_model };
         let limit = self.time_max(&target);
         let exchange = self.exchange(&call, &target, record);
@@ -119,13 +122,19 @@ impl Proxy {
     }
 
     /// Sends the call and reads the answer as far as it must be known before the caller gets a head.
-    async fn exchange(&self, call: &Call<'_>, target: &Target, record: &mut Record) -> Result<Answer, Problem> {
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        target: &Target,
+        record: &mut Record,
+    ) -> Result<Answer, Problem> {
         let (response, mut reader) = self.send(call, target, record).await?;
         let (mut head, body) = response.into_parts();
         record.answered(&head);
         if !head.status.is_success() {
             let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
-            return Err(Problem::Refused(target.key.upstream.read_error(head.status, &body), head.headers));
+            let error = target.key.upstream.read_error(head.status, &body);
+            return Err(Problem::Refused(Box::new(Refusal { error, headers: head.headers })));
         }
         match reader.mode(&head)? {
             Mode::Whole => {

@@ -39,7 +39,7 @@ pub(crate) enum Problem {
     /// The body broke before its end.
     BodyBroken,
     /// The upstream refused; its headers may say when to try again.
-    Refused(UpstreamError, HeaderMap),
+    Refused(Box<Refusal>),
     /// The upstream could not be reached or did not answer.
     Unreachable(SendError),
     /// The upstream's answer ended early.
@@ -48,6 +48,15 @@ pub(crate) enum Problem {
     AnswerUnusable(AnswerError),
     /// The upstream took longer than this.
     Timeout(Duration),
+}
+
+/// An upstream's refusal.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// What it means.
+    pub(crate) error: UpstreamError,
+    /// The head of the refusal.
+    pub(crate) headers: HeaderMap,
 }
 
 /// How a problem is told: status, OpenAI type and code, Anthropic type.
@@ -68,7 +77,9 @@ impl Problem {
     pub(crate) fn status(&self, dialect: Dialect) -> StatusCode {
         let status = match (self, dialect) {
             // Anthropic has a status of its own for lack of capacity.
-            (Self::Refused(UpstreamError { class: ErrorClass::Overload, .. }, _), Dialect::Anthropic) => 529,
+            (Self::Refused(refusal), Dialect::Anthropic) if refusal.error.class == ErrorClass::Overload => {
+                529
+            }
             _ => self.telling().status,
         };
         StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)
@@ -127,7 +138,7 @@ impl Problem {
             Self::NotReady => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::Refused(error, upstream) => write_refusal_headers(error, upstream, headers),
+            Self::Refused(refusal) => write_refusal_headers(refusal, headers),
             _ => {}
         }
     }
@@ -144,7 +155,9 @@ impl Problem {
         match self {
             Self::NotFound => tell(404, REQUEST, "unknown_route", "not_found_error"),
             Self::MethodNotAllowed(_) => tell(405, REQUEST, "method_not_allowed", REQUEST),
-            Self::KeyMissing | Self::KeyRefused(_) => tell(401, REQUEST, "invalid_api_key", "authentication_error"),
+            Self::KeyMissing | Self::KeyRefused(_) => {
+                tell(401, REQUEST, "invalid_api_key", "authentication_error")
+            }
             Self::NotReady => tell(503, SERVER, "not_ready", "api_error"),
             Self::UnknownModel => tell(404, REQUEST, "model_not_found", "not_found_error"),
             Self::ModelNotAllowed => tell(403, "permission_error", "model_not_allowed", "permission_error"),
@@ -153,7 +166,7 @@ impl Problem {
             Self::Invalid(invalid) => tell(400, REQUEST, invalid.code(), REQUEST),
             Self::BodyTooLarge(_) => tell(413, REQUEST, "request_too_large", "request_too_large"),
             Self::BodyBroken => tell(400, REQUEST, "body_incomplete", REQUEST),
-            Self::Refused(error, _) => refusal(error),
+            Self::Refused(refusal) => tell_refusal(&refusal.error),
             Self::Unreachable(SendError::ConnectTimeout) | Self::Timeout(_) => {
                 tell(504, SERVER, "upstream_timeout", "timeout_error")
             }
@@ -169,21 +182,28 @@ impl Problem {
             Self::NotFound => "there is no such route; see docs/proxy-api.md".to_owned(),
             Self::MethodNotAllowed(allowed) => format!("this route takes {allowed}"),
             Self::KeyMissing => {
-                "send your caller key as \"Authorization: Bearer <key>\", \"x-api-key\" or \"api-key\"".to_owned()
+                "send your caller key as \"Authorization: Bearer <key>\", \"x-api-key\" or \"api-key\""
+                    .to_owned()
             }
-            Self::KeyRefused(_) => "the caller key is not valid; ask the operator of the gateway for one".to_owned(),
+            Self::KeyRefused(_) => {
+                "the caller key is not valid; ask the operator of the gateway for one".to_owned()
+            }
             Self::NotReady => "the gateway has not loaded its configuration yet".to_owned(),
-            Self::UnknownModel => "the model does not exist; GET /v1/models lists the ones you may use".to_owned(),
-            Self::ModelNotAllowed => "your key may not use this model; GET /v1/models lists the ones it may".to_owned(),
+            Self::UnknownModel => {
+                "the model does not exist; GET /v1/models lists the ones you may use".to_owned()
+            }
+            Self::ModelNotAllowed => {
+                "your key may not use this model; GET /v1/models lists the ones it may".to_owned()
+            }
             Self::UnknownProvider => "no model of this provider exists that your key may use".to_owned(),
             Self::ProviderKeyUnusable => "the model's provider key is missing or not usable".to_owned(),
             Self::Invalid(invalid) => invalid.message().to_owned(),
             Self::BodyTooLarge(limit) => format!("the body has more than {limit} bytes"),
             Self::BodyBroken => "the body ended before it was complete".to_owned(),
-            Self::Refused(error, _) => refusal_message(error),
+            Self::Refused(refusal) => refusal_message(&refusal.error),
             Self::Unreachable(error) => error.to_string(),
             Self::AnswerBroken(error) => error.to_string(),
-            Self::AnswerUnusable(AnswerError::Reported(UpstreamError { message: Some(message), .. })) => message.clone(),
+            Self::AnswerUnusable(AnswerError::Reported(error)) => reported_message(error),
             Self::AnswerUnusable(error) => error.to_string(),
             Self::Timeout(limit) => format!("the upstream did not answer within {} ms", limit.as_millis()),
         }
@@ -195,10 +215,15 @@ impl Problem {
                 Some(invalid.field().trim_start_matches('/').replace('/', "."))
             }
             Self::UnknownModel | Self::ModelNotAllowed => Some("model".to_owned()),
-            Self::Refused(error, _) if is_callers(error.class) => error.param.clone(),
+            Self::Refused(refusal) if is_callers(refusal.error.class) => refusal.error.param.clone(),
             _ => None,
         }
     }
+}
+
+/// A failure inside a stream has a good status, so its words are all there is to tell.
+fn reported_message(error: &UpstreamError) -> String {
+    error.message.clone().unwrap_or_else(|| "the upstream reported an error in its stream".to_owned())
 }
 
 /// Whether the caller can mend it; then the upstream's own words are passed on.
@@ -206,7 +231,7 @@ fn is_callers(class: ErrorClass) -> bool {
     matches!(class, ErrorClass::Caller | ErrorClass::ContextLength | ErrorClass::ContentPolicy)
 }
 
-fn refusal(error: &UpstreamError) -> Telling {
+fn tell_refusal(error: &UpstreamError) -> Telling {
     let own_code = |default: &'static str| error.code.clone().unwrap_or(Cow::Borrowed(default));
     let (status, openai_type, code, anthropic_type) = match error.class {
         ErrorClass::Caller => {
@@ -216,7 +241,9 @@ fn refusal(error: &UpstreamError) -> Telling {
         ErrorClass::ContextLength => {
             (400, "invalid_request_error", "context_length_exceeded".into(), "invalid_request_error")
         }
-        ErrorClass::ContentPolicy => (400, "invalid_request_error", "content_filter".into(), "invalid_request_error"),
+        ErrorClass::ContentPolicy => {
+            (400, "invalid_request_error", "content_filter".into(), "invalid_request_error")
+        }
         ErrorClass::Credential => (502, "server_error", "upstream_auth_error".into(), "api_error"),
         ErrorClass::ModelMissing => (502, "server_error", "upstream_model_not_found".into(), "api_error"),
         ErrorClass::Quota => (429, "rate_limit_error", "insufficient_quota".into(), "rate_limit_error"),
@@ -231,7 +258,8 @@ fn refusal(error: &UpstreamError) -> Telling {
 fn refusal_message(error: &UpstreamError) -> String {
     match (error.class, &error.message) {
         (ErrorClass::Credential, _) => {
-            "the upstream refused the gateway's credential; the operator must check the provider key".to_owned()
+            "the upstream refused the gateway's credential; the operator must check the provider key"
+                .to_owned()
         }
         (ErrorClass::ModelMissing, _) => "the upstream does not know the model behind this alias".to_owned(),
         (class, Some(message)) if is_callers(class) || class == ErrorClass::RateLimit => message.clone(),
@@ -241,15 +269,15 @@ fn refusal_message(error: &UpstreamError) -> String {
     }
 }
 
-fn write_refusal_headers(error: &UpstreamError, upstream: &HeaderMap, headers: &mut HeaderMap) {
-    match error.class {
+fn write_refusal_headers(refusal: &Refusal, headers: &mut HeaderMap) {
+    match refusal.error.class {
         // Trying again with the same credential or name cannot help.
         ErrorClass::Credential | ErrorClass::ModelMissing | ErrorClass::Quota => {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         _ => {
             for name in RETRY_HEADERS {
-                if let Some(value) = upstream.get(&name) {
+                if let Some(value) = refusal.headers.get(&name) {
                     headers.insert(name, value.clone());
                 }
             }
@@ -286,7 +314,7 @@ impl Problem {
     /// errors of the levels below are.
     pub(crate) fn cause(&self) -> Option<String> {
         match self {
-            Self::Refused(error, _) => error.message.clone(),
+            Self::Refused(refusal) => refusal.error.message.clone(),
             Self::AnswerUnusable(AnswerError::Reported(error)) => error.message.clone(),
             Self::Unreachable(error) => Some(chain(error)),
             Self::AnswerBroken(error) => Some(chain(error)),

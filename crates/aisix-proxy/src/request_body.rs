@@ -26,7 +26,8 @@ where
 {
     let bytes = collect(body, bytes_max).await?;
     record.bytes_in = bytes.len() as u64;
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let read = match content_type.trim_start().get(..FORM.len()) {
         Some(start) if start.eq_ignore_ascii_case(FORM) => CallBody::multipart(bytes, content_type),
         _ => CallBody::json(bytes),
@@ -79,7 +80,10 @@ where
     type Data = Bytes;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|_| BodyError::Caller)?;
@@ -100,7 +104,9 @@ where
 
 /// The alias in a path: SDKs write its slashes as `%2F`.
 pub(crate) fn decoded_alias(segment: &str) -> Result<String, Problem> {
-    let invalid = || Problem::Invalid(Invalid::new("invalid_model", "/model", "the model in the path is not valid UTF-8"));
+    let invalid = || {
+        Problem::Invalid(Invalid::new("invalid_model", "/model", "the model in the path is not valid UTF-8"))
+    };
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8().map_err(|_| invalid())?;
     Ok(decoded.into_owned())
 }

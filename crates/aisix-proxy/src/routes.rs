@@ -59,12 +59,21 @@ pub(crate) fn route<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, NoR
         "/v1/models" => Route::Models,
         "/livez" => Route::Alive,
         "/readyz" => Route::Ready,
-        _ => path.strip_prefix("/v1/models/").filter(|alias| !alias.is_empty()).map(Route::Model).ok_or(NoRoute::NotFound)?,
+        _ => path
+            .strip_prefix("/v1/models/")
+            .filter(|alias| !alias.is_empty())
+            .map(Route::Model)
+            .ok_or(NoRoute::NotFound)?,
     };
     only(method, &[Method::GET, Method::HEAD], "GET, HEAD", route)
 }
 
-fn only<'p>(method: &Method, allowed: &[Method], list: &'static str, route: Route<'p>) -> Result<Route<'p>, NoRoute> {
+fn only<'p>(
+    method: &Method,
+    allowed: &[Method],
+    list: &'static str,
+    route: Route<'p>,
+) -> Result<Route<'p>, NoRoute> {
     if allowed.contains(method) { Ok(route) } else { Err(NoRoute::Method(list)) }
 }
 
@@ -88,7 +97,10 @@ mod tests {
         assert_eq!(route(&Method::GET, "/v1/chat/completions"), Err(NoRoute::Method("POST")));
         assert_eq!(route(&Method::GET, "/v1/models/openai/gpt-4o"), Ok(Route::Model("openai/gpt-4o")));
         assert_eq!(route(&Method::POST, "/v1/models"), Err(NoRoute::Method("GET, HEAD")));
-        assert_eq!(route(&Method::PATCH, "/passthrough/openai/files/1"), Ok(Route::Passthrough("openai", "/files/1")));
+        assert_eq!(
+            route(&Method::PATCH, "/passthrough/openai/files/1"),
+            Ok(Route::Passthrough("openai", "/files/1"))
+        );
         assert_eq!(route(&Method::GET, "/passthrough/openai"), Err(NoRoute::NotFound));
         assert_eq!(route(&Method::GET, "/v2/models"), Err(NoRoute::NotFound));
         assert_eq!(route(&Method::GET, "/v1/models/"), Err(NoRoute::NotFound));
@@ -97,7 +109,10 @@ mod tests {
     #[test]
     fn the_path_decides_the_dialect() {
         let none = HeaderMap::new();
-        let anthropic = HeaderMap::from_iter([(http::HeaderName::from_static("anthropic-version"), "2023-06-01".parse().unwrap())]);
+        let anthropic = HeaderMap::from_iter([(
+            http::HeaderName::from_static("anthropic-version"),
+            "2023-06-01".parse().unwrap(),
+        )]);
         assert_eq!(dialect("/v1/messages/unknown", &none), Dialect::Anthropic);
         assert_eq!(dialect("/v1/models", &none), Dialect::Openai);
         assert_eq!(dialect("/v1/models", &anthropic), Dialect::Anthropic);

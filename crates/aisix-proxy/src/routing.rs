@@ -6,7 +6,8 @@ use std::sync::Arc;
 use aisix_adapters::base_url::UrlPolicy;
 use aisix_adapters::{Upstream, family};
 use aisix_domain::{
-    Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef, Snapshot, Touched, Update,
+    Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef, Snapshot, Touched,
+    Update,
 };
 use http::HeaderName;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
@@ -87,7 +88,8 @@ impl Routing {
     pub(crate) fn rejections(&self) -> impl Iterator<Item = (String, &Rejection)> {
         let unreadable = self.snapshot.rejections().map(|(key, rejection)| (key.to_string(), &**rejection));
         let collection = ResourceKind::ProviderKey.collection();
-        unreadable.chain(self.unusable.iter().map(move |(id, rejection)| (format!("{collection}/{id}"), rejection)))
+        unreadable
+            .chain(self.unusable.iter().map(move |(id, rejection)| (format!("{collection}/{id}"), rejection)))
     }
 
     fn empty(snapshot: &Arc<Snapshot>, keys: HashTrieMapSync<ResourceId, Arc<PreparedKey>>) -> Self {

@@ -111,7 +111,8 @@ impl Client {
         let connecting = connect(origin, &options.tls);
         let stream = tokio::time::timeout(options.connect_timeout, connecting).await;
         let stream = stream.map_err(|_| SendError::ConnectTimeout)??;
-        let handshake = http1::Builder::new().max_buf_size(ANSWER_HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
+        let handshake =
+            http1::Builder::new().max_buf_size(ANSWER_HEAD_BYTES_MAX).handshake(TokioIo::new(stream));
         let (sender, driver) = handshake.await.map_err(SendError::Closed)?;
         Ok(Box::new(Connection { sender, driver }))
     }

@@ -131,7 +131,9 @@ mod tests {
     }
 
     fn mode(operation: Operation, content_type: &str, encoding: &str) -> Result<Mode, AnswerError> {
-        let answer = http::Response::builder().header("content-type", content_type).header("content-encoding", encoding);
+        let answer = http::Response::builder()
+            .header("content-type", content_type)
+            .header("content-encoding", encoding);
         reader(operation).mode(&answer.body(()).unwrap().into_parts().0)
     }
 

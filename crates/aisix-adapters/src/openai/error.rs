@@ -39,9 +39,15 @@ fn code<'v>(error: &'v Value, body: &'v Value) -> Option<Cow<'v, str>> {
 
 /// The first text among the places where vendors put it.
 fn message<'v>(error: &'v Value, body: &'v Value) -> Option<&'v str> {
-    let places = [error.get("message"), Some(error), body.get("message"), body.get("detail"), body.get("msg")];
+    let places =
+        [error.get("message"), Some(error), body.get("message"), body.get("detail"), body.get("msg")];
     let first_of_list = body.pointer("/detail/0/msg");
-    places.into_iter().chain([first_of_list]).flatten().find_map(Value::as_str).filter(|text| !text.is_empty())
+    places
+        .into_iter()
+        .chain([first_of_list])
+        .flatten()
+        .find_map(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 fn classify(status: StatusCode, code: Option<&str>, kind: Option<&str>, message: Option<&str>) -> ErrorClass {
@@ -54,7 +60,9 @@ fn classify(status: StatusCode, code: Option<&str>, kind: Option<&str>, message:
         404 => ErrorClass::ModelMissing,
         408 | 504 => ErrorClass::Timeout,
         503 | 529 => ErrorClass::Overload,
-        _ if is("context_length_exceeded") || message.is_some_and(speaks_of_context) => ErrorClass::ContextLength,
+        _ if is("context_length_exceeded") || message.is_some_and(speaks_of_context) => {
+            ErrorClass::ContextLength
+        }
         _ if is("content_filter") || is("content_policy_violation") => ErrorClass::ContentPolicy,
         400..=499 => ErrorClass::Caller,
         _ => ErrorClass::Server,
@@ -81,13 +89,23 @@ mod tests {
     fn check(status: u16, body: &str, class: ErrorClass, message: Option<&str>, code: Option<&str>) {
         let redactor = Redactor::new(&Secret::new("hunter2-hunter2").unwrap(), "llm.example");
         let error = read(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &redactor);
-        assert_eq!((error.class, error.message.as_deref(), error.code.as_deref()), (class, message, code), "{body}");
+        assert_eq!(
+            (error.class, error.message.as_deref(), error.code.as_deref()),
+            (class, message, code),
+            "{body}"
+        );
     }
 
     #[test]
     fn vendors_put_their_message_in_many_places() {
         use ErrorClass::*;
-        check(400, r#"{"error":{"message":"no","type":"invalid_request_error","param":"n","code":"unsupported_value"}}"#, Caller, Some("no"), Some("unsupported_value"));
+        check(
+            400,
+            r#"{"error":{"message":"no","type":"invalid_request_error","param":"n","code":"unsupported_value"}}"#,
+            Caller,
+            Some("no"),
+            Some("unsupported_value"),
+        );
         check(400, r#"{"error":"no"}"#, Caller, Some("no"), None);
         check(400, r#"{"message":"no"}"#, Caller, Some("no"), None);
         check(422, r#"{"detail":"no"}"#, Caller, Some("no"), None);
@@ -101,13 +119,43 @@ mod tests {
     #[test]
     fn classes() {
         use ErrorClass::*;
-        check(401, r#"{"error":{"message":"Incorrect API key provided: hunter2-hunter2"}}"#, Credential, Some("Incorrect API key provided: [redacted]"), None);
+        check(
+            401,
+            r#"{"error":{"message":"Incorrect API key provided: hunter2-hunter2"}}"#,
+            Credential,
+            Some("Incorrect API key provided: [redacted]"),
+            None,
+        );
         check(403, "{}", Credential, None, None);
-        check(429, r#"{"error":{"code":"insufficient_quota","message":"pay"}}"#, Quota, Some("pay"), Some("insufficient_quota"));
+        check(
+            429,
+            r#"{"error":{"code":"insufficient_quota","message":"pay"}}"#,
+            Quota,
+            Some("pay"),
+            Some("insufficient_quota"),
+        );
         check(429, r#"{"error":{"message":"slow","code":null}}"#, RateLimit, Some("slow"), None);
-        check(400, r#"{"error":{"message":"long","code":"context_length_exceeded"}}"#, ContextLength, Some("long"), Some("context_length_exceeded"));
-        check(400, r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#, ContextLength, Some("This model's maximum context length is 8192 tokens"), None);
-        check(400, r#"{"error":{"message":"x","code":"content_filter"}}"#, ContentPolicy, Some("x"), Some("content_filter"));
+        check(
+            400,
+            r#"{"error":{"message":"long","code":"context_length_exceeded"}}"#,
+            ContextLength,
+            Some("long"),
+            Some("context_length_exceeded"),
+        );
+        check(
+            400,
+            r#"{"error":{"message":"This model's maximum context length is 8192 tokens"}}"#,
+            ContextLength,
+            Some("This model's maximum context length is 8192 tokens"),
+            None,
+        );
+        check(
+            400,
+            r#"{"error":{"message":"x","code":"content_filter"}}"#,
+            ContentPolicy,
+            Some("x"),
+            Some("content_filter"),
+        );
         check(529, "{}", Overload, None, None);
         check(504, "{}", Timeout, None, None);
         check(418, "{}", Caller, None, None);

@@ -60,7 +60,8 @@ impl Family for Openai {
 
     fn prepare(&self, key: &ProviderKey, policy: &UrlPolicy) -> Result<Arc<dyn Upstream>, Invalid> {
         let base = self.normalize(key.api_base.as_deref(), policy)?;
-        let unusable = || Invalid::new("invalid_api_base", "/api_base", "the base URL cannot be used in a request");
+        let unusable =
+            || Invalid::new("invalid_api_base", "/api_base", "the base URL cannot be used in a request");
         let host = HeaderValue::try_from(base.authority()).map_err(|_| unusable())?;
         let headers = HeaderMap::from_iter([
             (header::HOST, host),
@@ -84,10 +85,12 @@ impl Family for Openai {
 
 /// The credential header, marked so that no log shows it.
 fn bearer(secret: &Secret) -> Result<HeaderValue, Invalid> {
-    let fits = secret.reveal().bytes().all(|b| b.is_ascii_graphic());
+    // A key of this family is never JSON: that is a credential of another one.
+    let fits = !secret.reveal().starts_with('{') && secret.reveal().bytes().all(|b| b.is_ascii_graphic());
     let value = fits.then(|| HeaderValue::try_from(format!("Bearer {}", secret.reveal())).ok()).flatten();
     let mut value = value.ok_or_else(|| {
-        let message = "the secret of an openai key is the key alone: printable ASCII without spaces or line ends";
+        let message =
+            "the secret of an openai key is the key alone: printable ASCII without spaces or line ends";
         Invalid::new("invalid_secret", "/secret", message)
     })?;
     value.set_sensitive(true);
@@ -131,7 +134,8 @@ impl Upstream for OpenaiUpstream {
             true => call.body.with_model_and_usage(call.upstream_model),
             false => (call.body.with_model(call.upstream_model), false),
         };
-        let reader = answer::Reader::new(call.operation, call.body.alias(), hide_usage, self.redactor.clone());
+        let reader =
+            answer::Reader::new(call.operation, call.body.alias(), hide_usage, self.redactor.clone());
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.clone().into();

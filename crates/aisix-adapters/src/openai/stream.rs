@@ -84,7 +84,8 @@ impl Stream {
     pub(super) fn finish(&mut self, out: &mut BytesMut) -> Result<(), AnswerError> {
         if let Some(last) = self.sse.finish().filter(|last| last.data().is_some()) {
             // Cut off inside an event, or a vendor that omits the last blank line: only the JSON can tell.
-            self.relay(&last, out).map_err(|e| if e == AnswerError::NotJson { AnswerError::Truncated } else { e })?;
+            self.relay(&last, out)
+                .map_err(|e| if e == AnswerError::NotJson { AnswerError::Truncated } else { e })?;
             out.put_slice(b"\n\n");
         }
         if self.ended { Ok(()) } else { Err(AnswerError::Truncated) }
@@ -150,7 +151,8 @@ impl Stream {
             return None;
         }
         let body = serde_json::from_slice(data).unwrap_or_default();
-        Some(AnswerError::Reported(error::from_value(StatusCode::OK, &body, &self.redactor)))
+        let error = error::from_value(StatusCode::OK, &body, &self.redactor);
+        Some(AnswerError::Reported(Box::new(error)))
     }
 
     /// Remembers what the event says. Tells whether it is the chunk that only reports usage.
@@ -160,7 +162,8 @@ impl Stream {
         if let Some(number) = head.sequence_number.and_then(|raw| raw.get().parse::<u64>().ok()) {
             self.sequence_number = number.saturating_add(1);
         }
-        let no_choices = head.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
+        let no_choices =
+            head.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
         usage.is_some() && no_choices
     }
 }
@@ -281,7 +284,8 @@ mod tests {
 
     #[test]
     fn an_error_inside_the_stream_ends_it_and_is_cleaned() {
-        let text = "data: {\"error\":{\"message\":\"bad key hunter2-hunter2\",\"code\":\"x\"}}\n\ndata: [DONE]\n\n";
+        let text =
+            "data: {\"error\":{\"message\":\"bad key hunter2-hunter2\",\"code\":\"x\"}}\n\ndata: [DONE]\n\n";
         let (seen, result) = relay_one(Operation::Chat, text);
         assert_eq!(seen, "");
         let Err(AnswerError::Reported(error)) = result else { panic!("{result:?}") };
@@ -295,7 +299,7 @@ mod tests {
         assert_eq!(&out[..], b"data: {\"error\":{\"message\":\"m\",\"type\":\"server_error\",\"param\":null,\"code\":\"c\"}}\n\n");
         let mut responses = stream(Operation::Responses, false);
         let mut out = BytesMut::new();
-        responses.push(RESPONSES[..260].as_bytes(), &mut out).unwrap();
+        responses.push(&RESPONSES.as_bytes()[..260], &mut out).unwrap();
         out.clear();
         responses.write_error("c", "m", &mut out);
         assert_eq!(&out[..], b"event: error\ndata: {\"type\":\"error\",\"code\":\"c\",\"message\":\"m\",\"param\":null,\"sequence_number\":2}\n\n");

@@ -18,7 +18,9 @@ async fn many_keys() -> Harness {
         builder.caller_key("sk-narrow", &["fast", "openai/gpt-*"]);
         builder.caller_key("sk-none", &[]);
         builder.caller_key_with("sk-disabled", &["*"], |key| key.disabled = true);
-        builder.caller_key_with("sk-expired", &["*"], |key| key.expires_at = Some(Timestamp::parse("2020-01-01T00:00:00Z").unwrap()));
+        builder.caller_key_with("sk-expired", &["*"], |key| {
+            key.expires_at = Some(Timestamp::parse("2020-01-01T00:00:00Z").unwrap())
+        });
     })
     .await
 }
@@ -78,8 +80,15 @@ async fn unknown_routes_and_methods_answer_in_the_dialect() {
 async fn a_body_over_the_limit_is_refused_with_or_without_its_length() {
     let harness = start().await;
     let body = format!("{{\"model\":\"fast\",\"pad\":\"{}\"}}", "x".repeat(70_000));
-    assert_eq!(harness.post(CHAT, &body).await.problem(), (413, "invalid_request_error".into(), "request_too_large".into()));
-    let frames = body.into_bytes().chunks(1000).map(|c| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::copy_from_slice(c)))).collect::<Vec<_>>();
+    assert_eq!(
+        harness.post(CHAT, &body).await.problem(),
+        (413, "invalid_request_error".into(), "request_too_large".into())
+    );
+    let frames = body
+        .into_bytes()
+        .chunks(1000)
+        .map(|c| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::copy_from_slice(c))))
+        .collect::<Vec<_>>();
     let stream = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
     let request = post(CHAT, "").map(|_| stream);
     assert_eq!(harness.proxy.handle(request).await.status(), 413);

@@ -7,9 +7,16 @@ use crate::harness::{get, post, start};
 #[tokio::test]
 async fn the_answer_is_kept_but_for_the_model() {
     let harness = start().await;
-    let body = "{\"id\" : \"x\",\"model\":\"gpt-4o-mini-2024\",\"n\":1.50,\"choices\":[],\"later\":\"\\u00e9\"}\n";
+    let body =
+        "{\"id\" : \"x\",\"model\":\"gpt-4o-mini-2024\",\"n\":1.50,\"choices\":[],\"later\":\"\\u00e9\"}\n";
     let reply = Reply::status(200).body("application/json; charset=utf-8", body);
-    harness.upstream.next("/v1/chat/completions", reply.header("x-ratelimit-remaining-requests", "7").header("set-cookie", "a=b").header("x-internal", "1"));
+    harness.upstream.next(
+        "/v1/chat/completions",
+        reply
+            .header("x-ratelimit-remaining-requests", "7")
+            .header("set-cookie", "a=b")
+            .header("x-internal", "1"),
+    );
     let answer = harness.post("/v1/chat/completions", r#"{"model":"fast"}"#).await;
     assert_eq!(answer.text(), body.replace("gpt-4o-mini-2024", "fast"));
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
@@ -36,7 +43,10 @@ async fn media_answers_pass_as_they_are() {
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     harness.upstream.next("/v1/audio/speech", Reply::status(200).body("audio/mpeg", bytes.clone()));
     let answer = harness.post("/v1/audio/speech", r#"{"model":"fast","input":"x"}"#).await;
-    assert_eq!((answer.header("content-type"), answer.body == bytes, answer.complete), ("audio/mpeg", true, true));
+    assert_eq!(
+        (answer.header("content-type"), answer.body == bytes, answer.complete),
+        ("audio/mpeg", true, true)
+    );
 }
 
 #[tokio::test]

@@ -17,11 +17,23 @@ fn error(message: &str, code: &str) -> String {
 async fn refusals_keep_what_the_caller_can_mend_and_hide_what_it_cannot() {
     let harness = start().await;
     let cases = [
-        (400, error("no such tool", "unsupported_value"), (400, "invalid_request_error", "unsupported_value")),
+        (
+            400,
+            error("no such tool", "unsupported_value"),
+            (400, "invalid_request_error", "unsupported_value"),
+        ),
         (422, error("no", "x"), (422, "invalid_request_error", "x")),
-        (400, error("too long", "context_length_exceeded"), (400, "invalid_request_error", "context_length_exceeded")),
+        (
+            400,
+            error("too long", "context_length_exceeded"),
+            (400, "invalid_request_error", "context_length_exceeded"),
+        ),
         (400, error("bad", "content_filter"), (400, "invalid_request_error", "content_filter")),
-        (401, error(&format!("Incorrect API key provided: {SECRET}"), "invalid_api_key"), (502, "server_error", "upstream_auth_error")),
+        (
+            401,
+            error(&format!("Incorrect API key provided: {SECRET}"), "invalid_api_key"),
+            (502, "server_error", "upstream_auth_error"),
+        ),
         (403, error("no access", "x"), (502, "server_error", "upstream_auth_error")),
         (404, error("no model", "model_not_found"), (502, "server_error", "upstream_model_not_found")),
         (429, error("slow down", "rate_limit_exceeded"), (429, "rate_limit_error", "rate_limit_exceeded")),
@@ -41,7 +53,9 @@ async fn refusals_keep_what_the_caller_can_mend_and_hide_what_it_cannot() {
 #[tokio::test]
 async fn retry_headers_go_to_the_caller_except_where_trying_again_is_useless() {
     let harness = start().await;
-    harness.upstream.next(CHAT, Reply::status(429).header("retry-after", "7").header("retry-after-ms", "7000"));
+    harness
+        .upstream
+        .next(CHAT, Reply::status(429).header("retry-after", "7").header("retry-after-ms", "7000"));
     let answer = harness.post(CHAT, CALL).await;
     assert_eq!((answer.header("retry-after"), answer.header("retry-after-ms")), ("7", "7000"));
     harness.upstream.next(CHAT, Reply::status(401).header("retry-after", "7"));
@@ -56,7 +70,9 @@ async fn broken_answers_are_bad_gateways() {
         Reply::status(200).body("application/json", "{\"model\":\"gpt\","),
         Reply::status(200).body("text/html", "<html>hello</html>"),
         Reply::status(200).body("application/json", "{}").header("content-encoding", "gzip"),
-        Reply::status(200).body("application/json", "{\"model\":\"gpt\",\"pad\":\"xxxxxxxx\"}").cut_after_bytes(20),
+        Reply::status(200)
+            .body("application/json", "{\"model\":\"gpt\",\"pad\":\"xxxxxxxx\"}")
+            .cut_after_bytes(20),
         Reply::close(),
     ] {
         harness.upstream.next(CHAT, reply);

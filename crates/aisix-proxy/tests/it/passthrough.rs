@@ -22,15 +22,27 @@ fn request(method: &str, path: &str, body: &'static str) -> Request<Full<bytes::
 #[tokio::test]
 async fn method_path_query_headers_and_body_are_the_callers_and_the_credential_is_ours() {
     let harness = start().await;
-    harness.upstream.always("/v1/files/a%2Fb", Reply::status(201).body("text/plain", "made").header("set-cookie", "a=b").header("x-own", "1"));
+    harness.upstream.always(
+        "/v1/files/a%2Fb",
+        Reply::status(201).body("text/plain", "made").header("set-cookie", "a=b").header("x-own", "1"),
+    );
     for path in ["/passthrough/openai/files/a%2Fb?x=1", "/passthrough/openai/v1/files/a%2Fb?x=1"] {
         let answer = harness.send(request("PUT", path, "raw bytes")).await;
-        assert_eq!((answer.status.as_u16(), answer.text().as_str(), answer.header("x-own")), (201, "made", "1"));
+        assert_eq!(
+            (answer.status.as_u16(), answer.text().as_str(), answer.header("x-own")),
+            (201, "made", "1")
+        );
         assert_eq!(answer.header("set-cookie"), "", "stripped in both directions");
         let sent = harness.upstream.last_request();
-        assert_eq!((sent.method.as_str(), sent.target.as_str(), sent.text().as_str()), ("PUT", "/v1/files/a%2Fb?x=1", "raw bytes"));
+        assert_eq!(
+            (sent.method.as_str(), sent.target.as_str(), sent.text().as_str()),
+            ("PUT", "/v1/files/a%2Fb?x=1", "raw bytes")
+        );
         assert_eq!(sent.header("authorization"), Some(format!("Bearer {SECRET}").as_str()));
-        assert_eq!((sent.header("x-custom"), sent.header("accept"), sent.header("cookie")), (Some("kept"), Some("text/plain"), None));
+        assert_eq!(
+            (sent.header("x-custom"), sent.header("accept"), sent.header("cookie")),
+            (Some("kept"), Some("text/plain"), None)
+        );
         assert!(sent.header("x-api-key").is_none());
     }
 }
@@ -61,9 +73,18 @@ async fn the_callers_key_never_goes_up_even_when_nothing_is_stripped() {
 #[tokio::test]
 async fn only_providers_of_allowed_models_exist() {
     let harness = stripping_nothing().await;
-    assert_eq!(harness.send(request("GET", "/passthrough/openai/models", "")).await.problem().2, "provider_not_found");
-    assert_eq!(harness.send(request("GET", "/passthrough/corp/../admin", "")).await.problem().2, "invalid_path");
-    assert_eq!(harness.send(request("GET", "/passthrough/corp/%2e%2E/admin", "")).await.problem().2, "invalid_path");
+    assert_eq!(
+        harness.send(request("GET", "/passthrough/openai/models", "")).await.problem().2,
+        "provider_not_found"
+    );
+    assert_eq!(
+        harness.send(request("GET", "/passthrough/corp/../admin", "")).await.problem().2,
+        "invalid_path"
+    );
+    assert_eq!(
+        harness.send(request("GET", "/passthrough/corp/%2e%2E/admin", "")).await.problem().2,
+        "invalid_path"
+    );
     assert!(harness.upstream.requests().is_empty());
 }
 
@@ -71,7 +92,10 @@ async fn only_providers_of_allowed_models_exist() {
 async fn a_refused_credential_is_not_the_callers_fault_and_redirects_are_not_followed() {
     let harness = stripping_nothing().await;
     harness.upstream.accept_only(&["another"]);
-    assert_eq!(harness.send(request("GET", "/passthrough/corp/models", "")).await.problem().2, "upstream_auth_error");
+    assert_eq!(
+        harness.send(request("GET", "/passthrough/corp/models", "")).await.problem().2,
+        "upstream_auth_error"
+    );
     harness.upstream.accept_only(&[SECRET]);
     harness.upstream.next("/v1/moved", Reply::status(307).header("location", "https://elsewhere.example/"));
     let answer = harness.send(request("GET", "/passthrough/corp/moved", "")).await;
@@ -83,7 +107,9 @@ async fn a_refused_credential_is_not_the_callers_fault_and_redirects_are_not_fol
 async fn a_broken_answer_is_broken_for_the_caller_too() {
     let harness = stripping_nothing().await;
     let body = "x".repeat(50_000);
-    harness.upstream.next("/v1/blob", Reply::status(200).body("application/octet-stream", body).cut_after_bytes(20_000));
+    harness
+        .upstream
+        .next("/v1/blob", Reply::status(200).body("application/octet-stream", body).cut_after_bytes(20_000));
     let answer = harness.send(request("GET", "/passthrough/corp/blob", "")).await;
     assert!(!answer.complete && answer.body.len() < 50_000);
     assert_eq!(harness.log()[0]["status"], 502);

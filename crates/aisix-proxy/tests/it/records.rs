@@ -15,7 +15,13 @@ async fn a_line_says_who_what_where_and_how_long() {
     let call = r#"{"model":"fast","messages":[{"role":"user","content":"count these words"}]}"#;
     harness.post(CHAT, call).await;
     let line = &harness.log()[0];
-    for (name, value) in [("operation", "chat"), ("alias", "fast"), ("provider", "openai"), ("adapter", "openai"), ("kind", "access")] {
+    for (name, value) in [
+        ("operation", "chat"),
+        ("alias", "fast"),
+        ("provider", "openai"),
+        ("adapter", "openai"),
+        ("kind", "access"),
+    ] {
         assert_eq!(line[name], value, "{line}");
     }
     assert_eq!(line["status"], 200);
@@ -52,12 +58,18 @@ async fn series_of_a_removed_model_go_with_it() {
     let harness = start().await;
     harness.post(CHAT, r#"{"model":"fast"}"#).await;
     let mut snapshot = (*SnapshotBuilder::new().build()).clone();
-    let model = aisix_domain::ResourceRef { kind: aisix_domain::ResourceKind::Model, id: aisix_domain::ResourceId::from_u128(2) };
+    let model = aisix_domain::ResourceRef {
+        kind: aisix_domain::ResourceKind::Model,
+        id: aisix_domain::ResourceId::from_u128(2),
+    };
     snapshot.set_revision(9);
     let touched = aisix_domain::Touched::Rows(vec![model]);
     harness.gateway.updated(&aisix_domain::Update { snapshot: Arc::new(snapshot), touched });
     let metrics = harness.status("/metrics").await;
-    assert!(!metrics.contains("alias=\"fast\"") && metrics.contains("aisix_config_applied_revision 9"), "{metrics}");
+    assert!(
+        !metrics.contains("alias=\"fast\"") && metrics.contains("aisix_config_applied_revision 9"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -85,12 +97,19 @@ async fn nothing_that_is_written_holds_a_secret() {
     .await;
     harness.upstream.accept_only(&["another"]);
     let mut seen = format!("{:?}{:?}{:?}", harness.gateway, harness.proxy, harness.status);
-    for body in [r#"{"model":"fast"}"#, r#"{"model":"fast","stream":true}"#, "{", r#"{"model":"sk-caller-key"}"#] {
+    for body in
+        [r#"{"model":"fast"}"#, r#"{"model":"fast","stream":true}"#, "{", r#"{"model":"sk-caller-key"}"#]
+    {
         let response = harness.begin(post(CHAT, body)).await;
         seen += &format!("{response:?}");
         seen += &crate::harness::read(response).await.text();
     }
-    seen += &harness.log().iter().filter(|line| line["alias"] != CALLER).map(ToString::to_string).collect::<String>();
+    seen += &harness
+        .log()
+        .iter()
+        .filter(|line| line["alias"] != CALLER)
+        .map(ToString::to_string)
+        .collect::<String>();
     seen += &harness.status("/metrics").await;
     seen += &harness.status("/status/config").await;
     assert!(!seen.contains(SECRET) && !seen.contains(CALLER), "{seen}");

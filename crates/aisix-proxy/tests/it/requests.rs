@@ -1,8 +1,8 @@
 //! What the upstream gets.
 
+use aisix_testkit::Reply;
 use http::Request;
 use http_body_util::Full;
-use aisix_testkit::Reply;
 
 use crate::harness::{CALLER, SECRET, post, start};
 
@@ -20,10 +20,25 @@ async fn the_body_is_kept_but_for_the_model() {
 async fn headers_are_built_from_scratch_plus_the_dialects_own() {
     let harness = start().await;
     let mut request = post("/v1/chat/completions", r#"{"model":"fast","messages":[]}"#);
-    for name in ["openai-beta", "openai-organization", "openai-project", "idempotency-key", "traceparent", "tracestate"] {
+    for name in [
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+        "idempotency-key",
+        "traceparent",
+        "tracestate",
+    ] {
         request.headers_mut().insert(name, "kept".parse().unwrap());
     }
-    for name in ["cookie", "x-forwarded-for", "user-agent", "x-custom", "anthropic-beta", "accept-encoding", "api-key"] {
+    for name in [
+        "cookie",
+        "x-forwarded-for",
+        "user-agent",
+        "x-custom",
+        "anthropic-beta",
+        "accept-encoding",
+        "api-key",
+    ] {
         request.headers_mut().insert(name, "gone".parse().unwrap());
     }
     harness.send(request).await;
@@ -38,7 +53,8 @@ async fn headers_are_built_from_scratch_plus_the_dialects_own() {
 #[tokio::test]
 async fn streams_ask_for_usage_and_hide_what_the_caller_did_not_ask_for() {
     let harness = start().await;
-    let answer = harness.post("/v1/chat/completions", r#"{"model":"fast","stream":true,"messages":[]}"#).await;
+    let answer =
+        harness.post("/v1/chat/completions", r#"{"model":"fast","stream":true,"messages":[]}"#).await;
     let sent = harness.upstream.last_request();
     assert_eq!(sent.json()["stream_options"]["include_usage"], true);
     assert_eq!(sent.header("accept"), Some("text/event-stream"));
@@ -71,12 +87,22 @@ async fn a_form_names_its_alias_in_a_field() {
 async fn every_modelled_route_reaches_its_endpoint() {
     let harness = start().await;
     let routes = [
-        "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/images/generations",
-        "/v1/images/edits", "/v1/images/variations", "/v1/audio/speech", "/v1/audio/translations",
-        "/v1/moderations", "/v1/rerank",
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/images/generations",
+        "/v1/images/edits",
+        "/v1/images/variations",
+        "/v1/audio/speech",
+        "/v1/audio/translations",
+        "/v1/moderations",
+        "/v1/rerank",
     ];
     for route in routes {
-        harness.upstream.next(route, Reply::status(200).body("application/json", r#"{"model":"gpt-4o-mini"}"#));
+        harness
+            .upstream
+            .next(route, Reply::status(200).body("application/json", r#"{"model":"gpt-4o-mini"}"#));
         let answer = harness.post(route, r#"{"model":"fast","input":"x"}"#).await;
         assert_eq!(answer.text(), r#"{"model":"fast"}"#, "{route}");
         assert_eq!(harness.upstream.last_request().target, route);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aisix_testkit::Reply;
 use http_body_util::BodyExt;
 
-use crate::harness::{options, post, start, start_with, CALLER, SECRET};
+use crate::harness::{CALLER, SECRET, options, post, start, start_with};
 
 const STREAM: &str = r#"{"model":"fast","stream":true,"stream_options":{"include_usage":true}}"#;
 const CHAT: &str = "/v1/chat/completions";
@@ -15,7 +15,9 @@ fn chunks(count: usize) -> Vec<String> {
 }
 
 fn deltas(count: usize) -> Vec<String> {
-    (0..count).map(|n| format!("{{\"model\":\"gpt\",\"choices\":[{{\"delta\":{{\"content\":\"{n}\"}}}}]}}")).collect()
+    (0..count)
+        .map(|n| format!("{{\"model\":\"gpt\",\"choices\":[{{\"delta\":{{\"content\":\"{n}\"}}}}]}}"))
+        .collect()
 }
 
 #[tokio::test]
@@ -24,7 +26,10 @@ async fn a_stream_is_relayed_event_by_event() {
     for size in [1, 7, 4096] {
         harness.upstream.next(CHAT, Reply::events(chunks(5)).split(size));
         let answer = harness.post(CHAT, STREAM).await;
-        let expected: String = deltas(5).iter().map(|chunk| format!("data: {}\n\n", chunk.replace("\"gpt\"", "\"fast\""))).collect();
+        let expected: String = deltas(5)
+            .iter()
+            .map(|chunk| format!("data: {}\n\n", chunk.replace("\"gpt\"", "\"fast\"")))
+            .collect();
         assert_eq!(answer.text(), expected + "data: [DONE]\n\n");
         assert_eq!(answer.header("cache-control"), "no-cache");
         assert!(answer.header("content-type").starts_with("text/event-stream"));
@@ -127,9 +132,17 @@ async fn an_endless_event_is_cut_off() {
 async fn responses_end_with_their_own_marker_and_their_own_error_event() {
     let harness = start().await;
     let answer = harness.post("/v1/responses", r#"{"model":"fast","stream":true,"input":"x"}"#).await;
-    assert!(answer.text().contains("response.completed") && !answer.text().contains("upstream_stream_truncated"));
+    assert!(
+        answer.text().contains("response.completed") && !answer.text().contains("upstream_stream_truncated")
+    );
     assert!(!answer.text().contains("gpt-4o-mini"), "{}", answer.text());
     harness.upstream.next("/v1/responses", Reply::openai().cut_after_events(2));
     let answer = harness.post("/v1/responses", r#"{"model":"fast","stream":true,"input":"x"}"#).await;
-    assert!(answer.text().contains("event: error\ndata: {\"type\":\"error\",\"code\":\"upstream_stream_truncated\""), "{}", answer.text());
+    assert!(
+        answer
+            .text()
+            .contains("event: error\ndata: {\"type\":\"error\",\"code\":\"upstream_stream_truncated\""),
+        "{}",
+        answer.text()
+    );
 }

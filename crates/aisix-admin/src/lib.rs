@@ -39,9 +39,8 @@ use metrics::Metrics;
 pub use routes::{openapi, router};
 use write::Writer;
 
-/// The default of [`AdminOptions::body_limit_bytes`]: the largest resource, a caller key with a thousand long
-/// patterns, fits twice.
-pub const BODY_LIMIT_BYTES_DEFAULT: usize = 512 * 1024;
+/// The default of [`AdminOptions::body_limit_bytes`]: as large as what a store takes.
+pub const BODY_LIMIT_BYTES_DEFAULT: usize = 1024 * 1024;
 
 /// What an operator decides about the admin service.
 pub struct AdminOptions {

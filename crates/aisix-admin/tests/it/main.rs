@@ -11,6 +11,7 @@ mod caller_keys;
 mod conditions;
 mod errors;
 mod guide;
+mod handbook;
 mod harness;
 mod leaks;
 mod listing;

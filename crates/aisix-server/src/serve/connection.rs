@@ -20,6 +20,12 @@ use super::{HttpBody, HttpService, Limits};
 /// What a connection may buffer in each direction, unless headers may be longer.
 const BUFFER_BYTES_MIN: usize = 16 * 1024;
 
+/// What a client may send before it is read: of one HTTP/2 request, and of all on a connection.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// What an HTTP/2 request may hold of its answer before the client takes it.
+const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+
 const LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Both protocols, set up once per listener.
@@ -55,7 +61,10 @@ impl Http {
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
-            .max_concurrent_streams(limits.streams_max);
+            .max_concurrent_streams(limits.streams_max)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .max_send_buf_size(STREAM_SEND_BYTES_MAX);
         Self { http1: Arc::new(http1), http2: Arc::new(http2) }
     }
 

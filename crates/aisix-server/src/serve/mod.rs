@@ -1,7 +1,7 @@
 //! Accepting connections and serving HTTP on them within [`Limits`].
 //!
 //! The hot path adds no timer, task or lock to a request: what happens on a connection is noted in a few
-//! atomics ([`vitals`]), and one sweep per listener, about once a second, ends the connections that are over
+//! atomics, and one sweep per listener, about once a second, ends the connections that are over
 //! a limit. So every time limit here holds to within two sweeps, and never early.
 
 mod connection;
@@ -12,14 +12,13 @@ mod watched;
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -167,7 +166,7 @@ impl Server {
         B: HttpBody,
     {
         let Some(ticket) = registry.admit() else {
-            return refuse(&stream, self.tls.is_some());
+            return refuse(stream, self.tls.is_some());
         };
         match &self.tls {
             None => tokio::spawn(http.clone().plain(stream, ticket, service.clone())),
@@ -190,15 +189,15 @@ impl Server {
 
 /// One attempt that never waits: a server at its limit spends nothing on those it cannot serve. What the
 /// client already sent is read first, because closing over unread bytes would discard the answer.
-fn refuse(stream: &TcpStream, tls: bool) {
+fn refuse(stream: TcpStream, tls: bool) {
     tracing::debug!("a connection was refused because connections_max are open");
     if tls {
         return;
     }
-    let _ = stream.readable().now_or_never();
-    let _ = stream.try_read(&mut [0; REFUSAL_READ_BYTES_MAX]);
-    let _ = stream.writable().now_or_never();
-    let _ = stream.try_write(REFUSAL);
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.read(&mut [0; REFUSAL_READ_BYTES_MAX]);
+        let _ = stream.write_all(REFUSAL);
+    }
 }
 
 /// A connection that was reset before it was accepted is no reason to wait; running out of file descriptors is.

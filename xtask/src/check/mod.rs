@@ -17,6 +17,8 @@ pub(crate) fn run() -> Result<()> {
     command::run(command::cargo(doc).env("RUSTDOCFLAGS", "--deny warnings"))?;
     // Advisories are left out: their database is fetched from the network at every run, and a check that
     // fails because of the day it runs on says nothing about the change it is run for.
-    let deny = ["--workspace", "--locked", "check", "bans", "licenses", "sources"];
+    // An unused wrapper is an arrow that the graph in deny.toml has and the code does not.
+    let deny =
+        ["--workspace", "--locked", "check", "--deny", "unused-wrapper", "bans", "licenses", "sources"];
     command::run(&mut tools::DENY.command(&deny)?)
 }

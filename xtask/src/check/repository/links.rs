@@ -10,13 +10,23 @@ pub(super) fn check(files: &Files) -> Vec<Finding> {
 }
 
 fn broken_links(files: &Files, path: &Path, text: &str) -> Vec<Finding> {
-    let links =
-        (1..).zip(text.lines()).flat_map(|(line, text)| targets(text).map(move |target| (line, target)));
+    let prose = prose(text);
+    let links = (1..).zip(&prose).flat_map(|(line, text)| targets(text).map(move |target| (line, target)));
     let relative = links.filter(|(_, target)| !target.contains("://") && !target.starts_with("mailto:"));
     let broken = relative.filter(|(_, target)| !leads_somewhere(files, path, target));
-    broken
-        .map(|(line, target)| Finding { path: path.into(), line, message: format!("broken link: {target}") })
-        .collect()
+    let message = |target| format!("broken link: {target}");
+    broken.map(|(line, target)| Finding { path: path.into(), line, message: message(target) }).collect()
+}
+
+/// The lines without what stands in code: fenced blocks, and spans between backticks.
+fn prose(text: &str) -> Vec<String> {
+    let mut in_block = false;
+    let lines = text.lines().map(|line| {
+        let is_fence = line.trim_start().starts_with("```");
+        in_block ^= is_fence;
+        if in_block || is_fence { String::new() } else { line.split('`').step_by(2).collect() }
+    });
+    lines.collect()
 }
 
 /// What stands between `](` and `)`.
@@ -71,6 +81,7 @@ mod tests {
             "# Here\n[b](b.md) [c](./b.md#one-two-three) [up](../README.md) [here](#here) [docs](../docs)";
         assert_eq!(broken(text), Vec::<String>::new());
         assert!(broken("[web](https://example.invalid/x) [mail](mailto:a@b.invalid)").is_empty());
+        assert!(broken("a span `[text](url)`, a block\n```\n[text](url)\n```\nand an end").is_empty());
     }
 
     #[test]

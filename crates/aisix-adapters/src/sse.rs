@@ -60,8 +60,7 @@ impl SseReader {
     /// # Errors
     /// [`EventTooLarge`]; the stream cannot be read further.
     pub fn next_event(&mut self) -> Result<Option<SseEvent>, EventTooLarge> {
-        while let Some(at) = memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) {
-            let line_end = self.scanned + at;
+        while let Some(line_end) = self.next_line_end() {
             let Some(next_line) = self.line_after(line_end) else { break };
             let blank = line_end == self.line_start;
             self.scanned = next_line;
@@ -73,6 +72,17 @@ impl SseReader {
         match self.buffer.len() {
             len if len > EVENT_BYTES_MAX => Err(EventTooLarge),
             _ => Ok(None),
+        }
+    }
+
+    /// Remembers how far it looked, so that a long event is scanned once, not once per chunk.
+    fn next_line_end(&mut self) -> Option<usize> {
+        match memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) {
+            Some(at) => Some(self.scanned + at),
+            None => {
+                self.scanned = self.buffer.len();
+                None
+            }
         }
     }
 

@@ -16,6 +16,8 @@ mod error;
 mod layout;
 mod ledger;
 mod store;
+mod txn;
+mod watch;
 
 pub use embedded::{EmbeddedOptions, EmbeddedStore};
 pub use error::StoreError;
@@ -25,7 +27,6 @@ pub use ledger::{Ledger, LedgerTxn};
 pub use memory::MemoryStore;
 pub use mirror::{Mirror, MirrorHandle};
 pub use record::Record;
-pub use store::{
-    Change, Committed, Cursor, Expected, PAGE_ROWS_MAX, Page, RangeQuery, Row, Store, TXN_BYTES_MAX,
-    TXN_KEYS_MAX, Txn, Watch, WatchEnd, WatchEvent,
-};
+pub use store::{Cursor, PAGE_ROWS_MAX, Page, RangeQuery, Row, Store};
+pub use txn::{Committed, Expected, TXN_BYTES_MAX, TXN_KEYS_MAX, Txn};
+pub use watch::{Change, Watch, WatchEnd, WatchEvent};

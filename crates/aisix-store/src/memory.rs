@@ -9,7 +9,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::store::{ALIVE_INTERVAL, Guard};
+use crate::txn::Guard;
+use crate::watch::ALIVE_INTERVAL;
 use crate::{
     Change, Committed, Layout, Page, RangeQuery, Row, Store, StoreError, Txn, Watch, WatchEnd, WatchEvent,
 };
@@ -198,7 +199,7 @@ impl Data {
             }
             None => version.map(|_| Change::Delete { key: Arc::clone(&key), revision })?,
         };
-        self.rows.entry(key).or_default().insert(revision, change.clone().put());
+        self.rows.entry(key).or_default().insert(revision, change.clone().into_row());
         Some(change)
     }
 

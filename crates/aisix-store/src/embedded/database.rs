@@ -1,14 +1,14 @@
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{BUSY_TIMEOUT, HISTORY_REVISIONS};
-use crate::store::Guard;
+use crate::txn::Guard;
 use crate::{Change, Committed, Page, RangeQuery, Row, StoreError, TXN_KEYS_MAX, Txn};
 
 /// The most changes read at once; larger than any transaction, so that each read holds a whole one.
@@ -50,8 +50,12 @@ const COMPACT: &str = "DELETE FROM changes WHERE mod_revision <= ?1 AND (value I
 /// One connection to the file. Its calls block.
 pub(super) struct Database {
     connection: Connection,
+    file: (u64, u64),
     newest_commit: u64,
 }
+
+/// A removed file is not made anew behind the operator's back: an empty one would empty every mirror.
+const GONE: StoreError = StoreError::Unreachable("the file is not there");
 
 #[derive(Clone, Copy)]
 struct Head {
@@ -62,10 +66,11 @@ struct Head {
 // === impl Database ===
 
 impl Database {
-    /// Opens the file, and creates it when it is not there.
+    /// Opens the file, which must be there.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        create_private(path)?;
-        let mut connection = Connection::open(path)?;
+        let file = identity(path).ok_or(GONE)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // An answered write survives a power failure.
@@ -73,7 +78,12 @@ impl Database {
         // Compaction wipes replaced secrets.
         connection.pragma_update(None, "secure_delete", "ON")?;
         create_schema(&mut connection)?;
-        Ok(Self { connection, newest_commit: 0 })
+        Ok(Self { connection, file, newest_commit: 0 })
+    }
+
+    /// Fails when the file was removed; `false` when another has taken its place.
+    pub(super) fn is_at(&self, path: &Path) -> Result<bool, StoreError> {
+        Ok(identity(path).ok_or(GONE)? == self.file)
     }
 
     /// The revision of the last commit through this connection.
@@ -107,7 +117,7 @@ impl Database {
         let mut found = statement.query(params![first, revision, limit + 1])?;
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while let Some(row) = found.next()? {
-            let Some(row) = stored(row)?.put().filter(|row| row.key.starts_with(&query.prefix)) else {
+            let Some(row) = stored(row)?.into_row().filter(|row| row.key.starts_with(&query.prefix)) else {
                 break;
             };
             let is_full = bytes > PAGE_BYTES;
@@ -181,8 +191,13 @@ impl Head {
     }
 }
 
-/// SQLite gives its own files beside this one the same permissions.
-fn create_private(path: &Path) -> Result<(), StoreError> {
+/// Device and number of the file at `path`, if there is one.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Creates the file if it is not there. SQLite gives its own files beside it the same permissions.
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
@@ -196,15 +211,23 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A file that has its tables is opened without waiting for a writer.
 fn create_schema(connection: &mut Connection) -> Result<(), StoreError> {
+    if has_schema(connection)? {
+        return Ok(());
+    }
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    match writing.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
-        0 => {
-            writing.execute_batch(SCHEMA)?;
-            writing.pragma_update(None, "user_version", FORMAT)?;
-            Ok(writing.commit()?)
-        }
-        FORMAT => Ok(()),
+    if !has_schema(&writing)? {
+        writing.execute_batch(SCHEMA)?;
+        writing.pragma_update(None, "user_version", FORMAT)?;
+    }
+    Ok(writing.commit()?)
+}
+
+fn has_schema(connection: &Connection) -> Result<bool, StoreError> {
+    match connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? {
+        0 => Ok(false),
+        FORMAT => Ok(true),
         _ => Err(StoreError::Failed("the file was written by a newer version".into())),
     }
 }
@@ -216,7 +239,7 @@ fn head(connection: &Connection) -> Result<Head, StoreError> {
 
 fn newest(connection: &Connection, key: &str) -> Result<Option<Row>, StoreError> {
     let mut statement = connection.prepare_cached(NEWEST)?;
-    Ok(statement.query_row([key], stored).optional()?.and_then(Change::put))
+    Ok(statement.query_row([key], stored).optional()?.and_then(Change::into_row))
 }
 
 /// Where the guarded keys stand, if a guard does not hold.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use self::poll::Poller;
 use self::worker::Worker;
-use crate::store::ALIVE_INTERVAL;
+use crate::watch::ALIVE_INTERVAL;
 use crate::{Committed, Layout, Page, RangeQuery, Row, Store, StoreError, Txn, Watch, WatchEnd, WatchEvent};
 
 /// How soon a commit of another process is seen.

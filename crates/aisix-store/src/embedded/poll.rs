@@ -37,12 +37,11 @@ impl Poller {
     }
 }
 
-/// The store's revision if there was a commit since the last call. The worker creates the file.
+/// The store's revision if there was a commit since the last call. Creates no file: the worker does.
 fn poll(observer: &mut Option<Observer>, path: &Path) -> Result<Option<u64>, StoreError> {
-    let observer = match observer {
-        Some(observer) => observer,
-        None if !path.exists() => return Ok(None),
-        None => observer.insert(Observer { database: Database::open(path)?, data_version: 0 }),
+    let observer = match observer.take() {
+        Some(current) if current.database.is_at(path)? => observer.insert(current),
+        _ => observer.insert(Observer { database: Database::open(path)?, data_version: 0 }),
     };
     let data_version = observer.database.data_version()?;
     if data_version == observer.data_version {

@@ -3,7 +3,7 @@ use std::thread;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::database::Database;
+use super::database::{Database, create_private};
 use crate::StoreError;
 
 /// The most requests that wait for the thread; further ones wait to be queued.
@@ -21,6 +21,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 struct Connection {
     path: PathBuf,
     database: Option<Database>,
+    was_open: bool,
     head: watch::Sender<u64>,
 }
 
@@ -28,7 +29,7 @@ impl Worker {
     /// `head` learns of this process's commits at once.
     pub(super) fn start(path: PathBuf, head: watch::Sender<u64>) -> Result<Self, StoreError> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_MAX);
-        let mut connection = Connection { path, database: None, head };
+        let mut connection = Connection { path, database: None, was_open: false, head };
         let work = move || {
             while let Some(job) = queue.blocking_recv() {
                 job(&mut connection);
@@ -55,26 +56,37 @@ impl Connection {
         &mut self,
         request: impl FnOnce(&mut Database) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let database = match &mut self.database {
-            Some(database) => database,
-            None => self.database.insert(Database::open(&self.path)?),
+        let database = match self.database.take() {
+            Some(database) if database.is_at(&self.path)? => database,
+            Some(_) => Database::open(&self.path)?,
+            None => self.open()?,
         };
+        let database = self.database.insert(database);
+        let before = database.newest_commit();
         let answer = request(database);
-        match &answer {
-            Err(StoreError::Failed(_) | StoreError::Unreachable(_)) => self.database = None,
-            _ => announce(&self.head, database.newest_commit()),
+        if database.newest_commit() > before {
+            announce(&self.head, database.newest_commit());
+        }
+        if let Err(StoreError::Failed(_) | StoreError::Unreachable(_)) = &answer {
+            self.database = None;
         }
         answer
     }
+
+    /// Only the first time the file may be missing.
+    fn open(&mut self) -> Result<Database, StoreError> {
+        if !self.was_open {
+            create_private(&self.path)?;
+        }
+        let database = Database::open(&self.path)?;
+        self.was_open = true;
+        Ok(database)
+    }
 }
 
-/// Tells watches of a newer revision.
+/// Tells watches of the newest revision.
 pub(super) fn announce(head: &watch::Sender<u64>, revision: u64) {
-    head.send_if_modified(|head| {
-        let is_news = revision > *head;
-        *head = revision.max(*head);
-        is_news
-    });
+    head.send_if_modified(|head| std::mem::replace(head, revision) != revision);
 }
 
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), StoreError> {

@@ -17,7 +17,8 @@ pub use self::options::{EtcdOptions, EtcdTls};
 use self::page_size::PageSize;
 use self::session::{Session, Sessions};
 use self::watch::EtcdWatch;
-use crate::store::{Guard, prefix_end};
+use crate::store::prefix_end;
+use crate::txn::Guard;
 use crate::{Committed, Cursor, Expected, Layout, Page, RangeQuery, Row, Store, StoreError, Txn, Watch};
 
 /// A store in etcd.

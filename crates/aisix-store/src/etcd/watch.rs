@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::failure::Failure;
 use super::session::{Session, Sessions};
 use super::{key, row, signed, unsigned};
-use crate::store::ALIVE_INTERVAL;
+use crate::watch::ALIVE_INTERVAL;
 use crate::{Change, StoreError, Watch, WatchEnd, WatchEvent};
 
 /// The most bytes of one transaction that etcd may send in fragments: many times what it takes by default.

@@ -45,7 +45,7 @@ struct AbortOnDrop(AbortHandle);
 
 impl Mirror {
     /// Starts to follow `store` on the current runtime, and tells the observers of every snapshot. Succeeds
-    /// also while the store is away.
+    /// also while the store is away. Panics outside a Tokio runtime.
     pub fn start(store: Arc<dyn Store>, observers: Vec<Arc<dyn SnapshotObserver>>) -> MirrorHandle {
         let (health, health_receiver) = watch::channel(StoreHealth::default());
         let (view, view_receiver) = watch::channel(View::default());

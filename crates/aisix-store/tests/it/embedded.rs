@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::backend::{Backend, Embedded, PREFIX};
 use crate::rows::{aliases, commit, model, put_model};
-use crate::witness::{Witness, at};
+use crate::witness::{Witness, at, connected, disconnected};
 
 const FILE_VARIABLE: &str = "AISIX_TEST_SHARED_FILE";
 const WRITES: u64 = 50;
@@ -101,6 +101,41 @@ async fn a_store_exists_before_its_file_can_be_used() {
     fs::create_dir(directory.path().join("later")).unwrap();
     let revision = commit(&*store, put_model(&*store, 1, model("a"))).await;
     assert_eq!(aliases(&*at(&mirror, revision).await), ["a"]);
+}
+
+#[tokio::test]
+async fn a_new_file_may_be_opened_by_many_at_once() {
+    for _ in 0..10 {
+        let backend = Embedded::create().await;
+        let stores: Vec<_> = (0..8).map(|_| backend.open()).collect();
+        let revisions =
+            futures_util::future::join_all(stores.iter().map(|store| store.current_revision())).await;
+        assert!(revisions.iter().all(|revision| *revision == Ok(0)), "{revisions:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_removed_file_keeps_serving_until_another_takes_its_place() {
+    let backend = Embedded::create().await;
+    let store = backend.open();
+    for alias in ["a", "b", "c"] {
+        commit(&*store, put_model(&*store, 1, model(alias))).await;
+    }
+    let (mirror, _) = Witness::of(&store);
+    connected(&mirror).await;
+    for entry in fs::read_dir(backend.options().path.parent().unwrap()).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let error = store.commit(put_model(&*store, 1, model("lost"))).await.unwrap_err();
+    assert_eq!(error, StoreError::Unreachable("the file is not there"));
+    disconnected(&mirror).await;
+    assert_eq!(aliases(&mirror.snapshot().unwrap()), ["c"]);
+
+    let another = backend.open();
+    commit(&*another, put_model(&*another, 1, model("new"))).await;
+    let followed = async || mirror.snapshot().filter(|snapshot| aliases(snapshot) == ["new"]);
+    let snapshot = aisix_testkit::eventually("the mirror follows the new file", followed).await;
+    assert_eq!(snapshot.revision(), 1);
 }
 
 #[tokio::test]

@@ -251,6 +251,17 @@ async fn tls_is_spoken_with_both_sides_proven() {
 }
 
 #[tokio::test]
+async fn a_snapshot_keeps_up_with_revisions_that_change_nothing_of_it() {
+    let etcd = Etcd::start_with(&["--experimental-watch-progress-notify-interval", "100ms"]).await;
+    let store = store(etcd_options(&etcd));
+    let (mirror, witness) = Witness::of(&store);
+    connected(&mirror).await;
+    let revision = commit(&*store, Txn::new().put("/other/x", "1")).await;
+    assert_eq!(at(&mirror, revision).await.revision(), revision);
+    assert_eq!(witness.touched(), [Touched::Everything]);
+}
+
+#[tokio::test]
 async fn rows_larger_together_than_a_message_are_listed_and_watched() {
     const ROWS: usize = 24;
     let etcd = Etcd::start().await;

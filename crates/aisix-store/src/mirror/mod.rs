@@ -103,10 +103,8 @@ impl Mirror {
     }
 
     fn publish(&mut self, update: Option<Update>, observed_revision: u64) {
-        for (update, observer) in
-            update.iter().flat_map(|update| self.observers.iter().map(move |o| (update, o)))
-        {
-            observer.updated(update);
+        if let Some(update) = &update {
+            self.observers.iter().for_each(|observer| observer.updated(update));
         }
         self.view.send_modify(|view| {
             view.snapshot = self.state.snapshot().cloned();

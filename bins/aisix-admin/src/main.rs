@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aisix_admin::{Admin, AdminOptions, UrlPolicy, router};
 use aisix_boot::{Boot, arguments, runtime};
-use aisix_config::{Config, Service};
+use aisix_config::{ADMIN_KEY_CHARS_ADVISED, Config, Service};
 use aisix_server::exit::Failure;
 use aisix_server::{listen, shutdown};
 use aisix_store::{Mirror, Store};
@@ -28,6 +28,9 @@ async fn run() -> Result<(), Failure> {
     let Some(boot) = Boot::new(&arguments, Service::Admin)? else { return Ok(()) };
     let config = &boot.config;
 
+    if config.admin.has_weak_key() {
+        tracing::warn!("an admin key has fewer than {ADMIN_KEY_CHARS_ADVISED} characters; use a longer one");
+    }
     let listener = listen::bind("admin.addr", config.admin.addr)?;
     let (drain, shutdown) = shutdown::channel();
     let server = boot.server("admin", &config.admin.connections, config.admin.tls.as_ref(), &shutdown)?;

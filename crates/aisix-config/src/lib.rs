@@ -14,7 +14,7 @@ mod upstream;
 
 use serde::Deserialize;
 
-pub use admin::{ADMIN_KEY_CHARS_MIN, Admin};
+pub use admin::{ADMIN_KEY_CHARS_ADVISED, Admin};
 pub use check::{ConfigProblem, TIMEOUT_MS_MAX};
 pub use connections::{Connections, ListenerTls};
 pub use observability::{LogFormat, LogLevel, Observability, Shutdown};

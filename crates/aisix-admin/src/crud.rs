@@ -151,11 +151,12 @@ pub(crate) async fn update<T: ResourceApi>(
 
 /// The revision of a row that cannot be read and has no last good value: the snapshot does not know it.
 async fn unreadable_revision<T: ResourceApi>(admin: &Admin, id: ResourceId) -> Result<Option<u64>, Problem> {
-    let snapshot = admin.snapshot()?;
-    if StoredRow::<T>::find(admin, &snapshot, id)?.last_good.is_some() {
-        return Ok(None);
+    match StoredRow::<T>::find(admin, &*admin.snapshot()?, id) {
+        Ok(StoredRow { last_good: None, .. }) => {
+            admin.stored_version(ResourceRef { kind: T::KIND, id }).await
+        }
+        _ => Ok(None),
     }
-    admin.stored_version(ResourceRef { kind: T::KIND, id }).await
 }
 
 fn check_rules<T: ResourceApi>(id: ResourceId, value: &T, snapshot: &Snapshot) -> Result<(), Problem> {

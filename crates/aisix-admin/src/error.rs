@@ -27,7 +27,7 @@ pub(crate) enum Problem {
         "the stored row of this {0} cannot be read; GET /status/config says why. Repair the row or delete it"
     )]
     Unreadable(ResourceKind),
-    #[error("send the body as {expected}")]
+    #[error("send JSON and say so: 'Content-Type: {expected}'")]
     UnsupportedMediaType { expected: &'static str },
     #[error("the body is compressed; send it as it is")]
     UnsupportedEncoding,

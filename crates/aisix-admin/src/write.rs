@@ -37,6 +37,15 @@ pub(crate) struct Done<O> {
     pub(crate) config_revision: u64,
 }
 
+/// What came of one attempt.
+enum Attempt<O> {
+    Done(Done<O>),
+    /// The snapshot was not the newest; the one of this revision is newer.
+    Behind {
+        revision: u64,
+    },
+}
+
 // === impl Plan ===
 
 impl<'l, O> Plan<'l, O> {
@@ -65,19 +74,46 @@ impl Writer {
         let _turn = timeout_at(deadline, self.turn.lock()).await.map_err(|_| Problem::WriteContended)?;
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.mirror.snapshot().ok_or(Problem::StoreUnavailable)?;
-            let Plan { txn, outcome } = plan(&snapshot, self.ledger.begin(snapshot.generation()))?;
-            let Some(txn) = txn else {
-                return Ok(Done { outcome, config_revision: snapshot.revision() });
-            };
-            match txn.commit().await.map_err(refused)? {
-                Committed::At(config_revision) => {
-                    self.show(config_revision).await;
-                    return Ok(Done { outcome, config_revision });
-                }
-                Committed::Conflict { seen_at } => self.catch_up(seen_at, deadline).await?,
+            let planned = plan(&snapshot, self.ledger.begin(snapshot.generation()));
+            match self.attempt(&snapshot, planned).await? {
+                Attempt::Done(done) => return Ok(done),
+                Attempt::Behind { revision } => self.catch_up(revision, deadline).await?,
             }
         }
         Err(Problem::WriteContended)
+    }
+
+    async fn attempt<O>(
+        &self,
+        snapshot: &Snapshot,
+        planned: Result<Plan<'_, O>, Problem>,
+    ) -> Result<Attempt<O>, Problem> {
+        let (txn, outcome) = match planned {
+            Ok(Plan { txn: Some(txn), outcome }) => (txn, outcome),
+            Ok(Plan { txn: None, outcome }) => return self.confirm(snapshot, Ok(outcome)).await,
+            Err(problem) => return self.confirm(snapshot, Err(problem)).await,
+        };
+        match txn.commit().await.map_err(refused)? {
+            Committed::At(config_revision) => {
+                self.show(config_revision).await;
+                Ok(Attempt::Done(Done { outcome, config_revision }))
+            }
+            Committed::Conflict { seen_at } => Ok(Attempt::Behind { revision: seen_at }),
+        }
+    }
+
+    /// A refusal, or a write that changes nothing, has no commit that would notice a newer write of another
+    /// service: it holds only if there is none.
+    async fn confirm<O>(
+        &self,
+        snapshot: &Snapshot,
+        settled: Result<O, Problem>,
+    ) -> Result<Attempt<O>, Problem> {
+        let generation = self.ledger.generation().await.map_err(refused)?;
+        if generation > snapshot.generation() {
+            return Ok(Attempt::Behind { revision: generation });
+        }
+        settled.map(|outcome| Attempt::Done(Done { outcome, config_revision: snapshot.revision() }))
     }
 
     /// Waits until reads see the write. It has happened, so it is answered as done even if they do not yet.
@@ -95,7 +131,7 @@ impl Writer {
 }
 
 fn refused(error: StoreError) -> Problem {
-    tracing::warn!(error = &error as &dyn std::error::Error, "the store did not take a write");
+    tracing::warn!(error = &error as &dyn std::error::Error, "the store failed a write");
     match error {
         StoreError::OutcomeUnknown | StoreError::Timeout { .. } => Problem::OutcomeUnknown,
         StoreError::TooLarge => Problem::TooLargeForStore,

@@ -36,6 +36,15 @@ impl Ledger {
         let guarded = Txn::new().guard(key.as_str(), Expected::ModRevision(generation));
         LedgerTxn { ledger: self, txn: guarded.put(key, GENERATION_VALUE) }
     }
+
+    /// The newest generation. A snapshot of this generation, or of a later one, misses no write of any writer.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub async fn generation(&self) -> Result<u64, StoreError> {
+        let row = self.store.get(&self.store.layout().generation_key()).await?;
+        Ok(row.map_or(0, |row| row.mod_revision))
+    }
 }
 
 impl LedgerTxn<'_> {

@@ -110,6 +110,30 @@ async fn one_wins_a_revision(shared: &impl Shared) {
     }
 }
 
+/// A write at one service takes into account what was answered by another before it began.
+async fn a_write_sees_what_other_services_have_written(shared: &impl Shared) {
+    let [one, other]: [Service; 2] = services(shared, 2).await.try_into().ok().expect("two services");
+    for round in 0..8 {
+        let name = format!("key-{round}");
+        let key = one.create_provider_key(&name).await;
+        let path = format!("/admin/v1/provider_keys/{key}");
+        let alias = other.create("models", &model(&name, &key)).await;
+        one.ask(&format!("DELETE {path}")).await.refused(409, "in_use");
+
+        let original = one.ask(&format!("GET {path}")).await.value();
+        let changed = one.send(&format!("PATCH {path}"), &json!({ "provider": "changed" })).await;
+        assert_eq!(changed.json()["revision"], 2);
+        let headers = [("if-match", changed.header("etag")), ("content-type", "application/json")];
+        let restored = other.send_with(&format!("PUT {path}"), &headers, original.to_string()).await;
+        assert_eq!((restored.value(), &restored.json()["revision"]), (original, &json!(3)));
+
+        assert_eq!(one.ask(&format!("DELETE /admin/v1/models/{alias}")).await.status, 200);
+        assert_eq!(other.ask(&format!("DELETE {path}")).await.status, 200);
+        one.send(&format!("PUT {path}"), &provider_key(&name)).await.refused(404, "not_found");
+        one.create_provider_key(&name).await;
+    }
+}
+
 // === the stores ===
 
 struct Memory(Arc<aisix_store::MemoryStore>);
@@ -171,5 +195,6 @@ on_every_store!(
     one_wins_a_name,
     all_distinct_writes_get_through,
     a_reference_never_dangles,
-    one_wins_a_revision
+    one_wins_a_revision,
+    a_write_sees_what_other_services_have_written,
 );

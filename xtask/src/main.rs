@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::requirements::{ETCD, NGINX, PROTOC, WRK};
+
 /// The project's own commands.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -36,7 +38,9 @@ fn main() -> ExitCode {
         Verb::Test => return test::all(),
         Verb::Check => check::run(),
         Verb::It => return test::against_etcd(),
-        Verb::Bench(args) => bench::run(&args),
+        Verb::Bench(args) => {
+            requirements::ensure(&[&PROTOC, &ETCD, &NGINX, &WRK]).and_then(|()| bench::run(&args))
+        }
     };
     outcome.map_or_else(failed, |()| ExitCode::SUCCESS)
 }

@@ -36,6 +36,21 @@ pub(crate) const ETCD: Requirement = Requirement {
     is_met: || runs("etcd", &["--version"]),
 };
 
+pub(crate) const NGINX: Requirement = Requirement {
+    what: "nginx",
+    why: "the proxy is measured beside it",
+    packages: &["nginx-light"],
+    is_met: || runs("nginx", &["-v"]),
+};
+
+pub(crate) const WRK: Requirement = Requirement {
+    what: "wrk",
+    why: "it makes the load of the measurements",
+    packages: &["wrk"],
+    // It prints its version and ends with 1.
+    is_met: || starts("wrk", &["-v"]),
+};
+
 pub(crate) const PYTHON: Requirement = Requirement {
     what: "Python 3 with venv and pip",
     why: "tests use the official OpenAI SDK as a client",
@@ -79,9 +94,17 @@ fn apt_get(arguments: &[&str]) -> Result<()> {
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
+    quiet(program, arguments).status().is_ok_and(|status| status.success())
+}
+
+fn starts(program: &str, arguments: &[&str]) -> bool {
+    quiet(program, arguments).status().is_ok()
+}
+
+fn quiet(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    command
 }
 
 /// Debian splits the two: `protoc` alone is not enough.

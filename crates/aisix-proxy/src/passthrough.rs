@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aisix_domain::{CallerKey, Operation};
+use aisix_domain::CallerKey;
 use aisix_upstream::{Reuse, SendBody};
 use bytes::Bytes;
 use http::request::Parts;
@@ -17,6 +17,7 @@ use crate::pipeline::{Proxy, REFUSAL_BYTES_MAX};
 use crate::problem::{Problem, Refusal};
 use crate::record::Record;
 use crate::request_body::Limited;
+use crate::routes::PASSTHROUGH;
 use crate::routing::{PreparedKey, Routing, Target};
 
 /// Headers that speak of one connection only (RFC 9110 §7.6.1), and those that the next hop sets itself.
@@ -45,7 +46,7 @@ pub(crate) async fn relay<B>(
 where
     B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
 {
-    record.operation = Operation::Passthrough.as_str();
+    record.operation = PASSTHROUGH.as_str();
     let routing = proxy.gateway.routing().ok_or(Problem::NotReady)?;
     let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
     record.caller_key = Some(caller.id);

@@ -46,6 +46,9 @@ const CALLS: [(&str, Operation); 14] = [
     ("/v1/rerank", Operation::Rerank),
 ];
 
+/// What everything below `/passthrough/` is recorded as.
+pub(crate) const PASSTHROUGH: Operation = Operation::Passthrough;
+
 /// The route of a request.
 pub(crate) fn route<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, NoRoute> {
     if let Some((_, operation)) = CALLS.iter().find(|(known, _)| *known == path) {

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Use the real OpenAI with the key in `OPENAI_API_KEY` instead of a local demonstration upstream.
     #[arg(long)]
     openai: bool,
-    /// Keep the directory with the configuration, the database and the logs.
+    /// Keep the directory with the configuration, the database (the credential is in it) and the logs.
     #[arg(long)]
     keep_dir: bool,
 }

@@ -32,7 +32,7 @@ pub(super) struct Deployment {
     pub(super) admin_addr: SocketAddr,
     pub(super) proxy_addr: SocketAddr,
     directory: PathBuf,
-    _store: Store,
+    pub(super) store: Store,
 }
 
 /// Both services running, with one model in front of one upstream.
@@ -84,7 +84,7 @@ observability:
             status_addr = probe::free_address()?,
         );
         fs::write(directory.join("config.yaml"), configuration)?;
-        Ok(Self { admin_addr, proxy_addr, directory, _store: store })
+        Ok(Self { admin_addr, proxy_addr, directory, store })
     }
 
     pub(super) fn start_admin(&self, lab: &Lab) -> Result<Process> {
@@ -140,7 +140,7 @@ async fn create_resources(admin: SocketAddr, upstream: SocketAddr) -> Result<()>
 }
 
 /// Waits for the first answer and checks that it is the gateway's: the alias, not the upstream's model.
-pub(super) async fn await_served(proxy: SocketAddr) -> Result<()> {
+async fn await_served(proxy: SocketAddr) -> Result<()> {
     let mut connection = Connection::open(proxy).await?;
     let began_at = Instant::now();
     while began_at.elapsed() < SERVED_MAX {

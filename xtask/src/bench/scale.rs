@@ -17,16 +17,13 @@ use super::admin::Admin;
 use super::deployment::{Deployment, Store};
 use super::etcd::Etcd;
 use super::lab::Lab;
-use super::table::{Bar, Table};
+use super::table::Table;
 use super::upstream::Upstream;
 use super::{client, propagation, startup};
 
 const PROVIDER_KEYS: usize = 100;
 const WRITERS: usize = 8;
 const SEED_MAX: Duration = Duration::from_secs(600);
-
-const PROPAGATION_ETCD: Bar = Bar { at_most: 50.0, unit: " ms" };
-const PROPAGATION_EMBEDDED: Bar = Bar { at_most: 150.0, unit: " ms" };
 
 /// A model of the full store.
 #[derive(Clone, Debug)]
@@ -36,12 +33,11 @@ pub(super) struct SeededModel {
 }
 
 pub(super) fn measure(lab: &Lab, table: &mut Table) -> Result<()> {
-    measure_on(lab, table, Store::Etcd(Etcd::start(lab)?), PROPAGATION_ETCD)?;
-    measure_on(lab, table, Store::Embedded, PROPAGATION_EMBEDDED)
+    measure_on(lab, table, Store::Etcd(Etcd::start(lab)?))?;
+    measure_on(lab, table, Store::Embedded)
 }
 
-fn measure_on(lab: &Lab, table: &mut Table, store: Store, propagation: Bar) -> Result<()> {
-    let name = store.name();
+fn measure_on(lab: &Lab, table: &mut Table, store: Store) -> Result<()> {
     let upstream = Upstream::start()?;
     let deployment = Deployment::new(lab, store)?;
     let _admin = deployment.start_admin(lab)?;
@@ -49,12 +45,12 @@ fn measure_on(lab: &Lab, table: &mut Table, store: Store, propagation: Bar) -> R
     let models =
         client::runtime()?.block_on(seed(deployment.admin_addr, upstream.addr, lab.effort.models))?;
     let rate = models.len() as f64 / began_at.elapsed().as_secs_f64();
+    let (store, count) = (deployment.store.name(), models.len());
     table.remark(format!(
-        "{name}: {} models were created by {WRITERS} writers at {rate:.0} per second.",
-        models.len()
+        "{store}: {count} models were created by {WRITERS} writers at {rate:.0} per second."
     ));
-    let _proxy = startup::measure(lab, table, &deployment, name)?;
-    propagation::measure(lab, table, &deployment, &models, (name, propagation))
+    let _proxy = startup::measure(lab, table, &deployment, &models)?;
+    propagation::measure(lab, table, &deployment, &models)
 }
 
 /// Fills the store through the admin API, as operators' tools do.

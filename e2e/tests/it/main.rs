@@ -33,6 +33,7 @@ mod etcd;
 mod guide;
 mod lifecycle;
 mod limits;
+mod observability;
 mod openai_sdk;
 mod secrets;
 mod streams;

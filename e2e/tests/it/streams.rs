@@ -1,12 +1,12 @@
 //! Streams that do not go as they should.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use aisix_testkit::Reply;
+use aisix_testkit::{Reply, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{ALIAS, CHAT, Coming, Gateway, Setup, Store};
+use crate::harness::{ALIAS, CHAT, Coming, End, Gateway, Setup, Store};
 
 async fn gateway() -> Gateway {
     Setup::new(Store::Embedded).provisioned().await.0
@@ -118,4 +118,37 @@ async fn faults_before_the_answer_keep_their_status() {
         assert_eq!(answer.header("retry-after"), if status == 429 { "7" } else { "" }, "{fault:?}");
         assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_holds_the_upstream_back_and_loses_nothing() {
+    const EVENTS: usize = 800;
+    let gateway = gateway().await;
+    let text = "x".repeat(32 * 1024);
+    let chunk = json!({
+        "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}],
+    });
+    let events = std::iter::repeat_n(chunk.to_string(), EVENTS).chain(["[DONE]".to_owned()]);
+    gateway.upstream.next(CHAT, Reply::events(events));
+    let mut stream = open(&gateway).await;
+    stream.read_until("data: ").await;
+    let written = comes_to_rest(&gateway).await;
+    assert!(written < EVENTS / 2, "{written} of {EVENTS} events wait somewhere, and nobody reads them");
+    assert_eq!(stream.finish().await, End::Whole);
+    assert_eq!(stream.text().matches(&text).count(), EVENTS);
+}
+
+/// How many pieces the upstream has written when it writes no more.
+async fn comes_to_rest(gateway: &Gateway) -> usize {
+    const STILL: Duration = Duration::from_millis(500);
+    let mut last = (gateway.upstream.pieces(), Instant::now());
+    eventually("the upstream stops writing", async || {
+        let written = gateway.upstream.pieces();
+        if written != last.0 {
+            last = (written, Instant::now());
+        }
+        (last.1.elapsed() > STILL).then_some(written)
+    })
+    .await
 }

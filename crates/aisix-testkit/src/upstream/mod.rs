@@ -53,6 +53,7 @@ struct Log {
     requests: Vec<Recorded>,
     connections: usize,
     hang_ups: usize,
+    pieces: usize,
 }
 
 #[derive(Debug, Default)]
@@ -130,6 +131,11 @@ impl Upstream {
     /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.state.log.lock().connections
+    }
+
+    /// How many pieces of answers were handed to the network. Stands still while nobody reads them.
+    pub fn pieces(&self) -> usize {
+        self.state.log.lock().pieces
     }
 
     /// How many answers the client left before their end.

@@ -120,6 +120,7 @@ async fn write(writer: Option<Writer>) -> Option<(io::Result<Frame<Bytes>>, Opti
     }
     if let Some(piece) = writer.pieces.pop_front() {
         writer.wrote = true;
+        writer.watch.state.log.lock().pieces += 1;
         writer.note_progress();
         return Some((Ok(Frame::data(piece)), Some(writer)));
     }

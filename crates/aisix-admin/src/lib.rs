@@ -4,7 +4,7 @@
 //! against a snapshot of the whole store and committed only while that snapshot is the newest, so rules across
 //! resources hold among any number of services. No answer, error or log line shows a stored secret.
 //!
-//! Routes, fields and error codes are in `docs/admin-api.md`; [`openapi`] generates `docs/openapi.json`.
+//! Routes, fields and error codes are in `docs/admin-api.md`; [`openapi()`] generates `docs/openapi.json`.
 
 mod answer;
 mod auth;

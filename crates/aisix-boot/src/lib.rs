@@ -1,6 +1,6 @@
 //! From a command line to an open store, a log and a listener: what both services do first, in this order.
 //!
-//! [`arguments`] → [`Boot::new`] (configuration and log) → [`Boot::open_store`] → [`Boot::server`] →
+//! [`arguments()`] → [`Boot::new`] (configuration and log) → [`Boot::open_store`] → [`Boot::server`] →
 //! [`Boot::drain`]. Together with the two `main` functions this is the only code that reads the command line,
 //! the environment and files.
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Recorded;
 use super::reply::Answer;
 
-/// The models that [`missing_model`] does not refuse are all but these.
+/// The only model that this upstream does not have.
 const MISSING_MODEL: &str = "missing-model";
 /// The same moment in every answer, so that transcripts can be compared.
 const CREATED: u64 = 1_700_000_000;

@@ -1,10 +1,9 @@
+use std::borrow::Cow;
 use std::ops::Range;
 
 use aisix_domain::{Invalid, Operation};
 use bytes::Bytes;
 use http::HeaderMap;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::{AnswerReader, json, multipart};
 
@@ -46,16 +45,6 @@ pub struct Encoded {
     pub reader: Box<dyn AnswerReader>,
 }
 
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    model: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    stream: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    stream_options: Option<&'a RawValue>,
-}
-
 impl Body {
     /// Reads a JSON object that names a `model`.
     ///
@@ -63,15 +52,14 @@ impl Body {
     /// `invalid_json` with line and column, `model_required`, `invalid_model`. A body that names its model
     /// twice is refused, because the gateway and the upstream might each believe another one.
     pub fn json(bytes: Bytes) -> Result<Self, Invalid> {
-        let head: Head<'_> = json::read_object(&bytes).map_err(|e| invalid_json(&e))?;
-        let model = head.model.filter(|raw| raw.get() != "null").ok_or_else(model_required)?;
-        let alias = json::string(model)
+        let found = json::fields(&bytes, ["model", "stream", "stream_options"]);
+        let [model, stream, stream_options] = found.map_err(|refused| invalid_json(&bytes, refused))?;
+        let alias_at = model.filter(|at| &bytes[at.clone()] != b"null").ok_or_else(model_required)?;
+        let alias = json::string(&bytes[alias_at.clone()])
             .filter(|alias| !alias.is_empty())
             .ok_or_else(|| Invalid::new("invalid_model", "/model", "model must be a non-empty string"))?
             .into_owned();
-        let alias_at = json::range_in(&bytes, model);
-        let range = |raw: Option<&RawValue>| raw.map(|raw| json::range_in(&bytes, raw));
-        let shape = Shape::Json { stream: range(head.stream), stream_options: range(head.stream_options) };
+        let shape = Shape::Json { stream, stream_options };
         Ok(Self { alias, alias_at, shape, bytes })
     }
 
@@ -141,8 +129,8 @@ impl Body {
 
     fn edited(&self, upstream_model: &str, more: Option<json::Edit<'_>>) -> Bytes {
         let name = match self.is_json() {
-            true => json::quoted(upstream_model),
-            false => Bytes::copy_from_slice(upstream_model.as_bytes()),
+            true => Cow::Owned(json::quoted(upstream_model)),
+            false => Cow::Borrowed(upstream_model.as_bytes()),
         };
         let model = (self.alias_at.clone(), &name[..]);
         match more {
@@ -153,30 +141,22 @@ impl Body {
     }
 
     fn usage_request(&self) -> UsageRequest {
-        #[derive(Deserialize)]
-        struct Options<'a> {
-            #[serde(borrow, default, deserialize_with = "json::present")]
-            include_usage: Option<&'a RawValue>,
-        }
         let Shape::Json { stream_options, .. } = &self.shape else { return UsageRequest::Made };
         let Some(at) = stream_options else {
             let brace = memchr::memchr(b'{', &self.bytes).map_or(0, |brace| brace + 1);
             return UsageRequest::Missing((brace..brace, br#""stream_options":{"include_usage":true},"#));
         };
         let object = &self.bytes[at.clone()];
-        let Ok(options) = json::read_object::<Options<'_>>(object) else {
+        let Ok([include_usage]) = json::fields(object, ["include_usage"]) else {
             // `null` asks for nothing; any other value is the upstream's to refuse.
             return match object {
                 b"null" => UsageRequest::Missing((at.clone(), br#"{"include_usage":true}"#)),
                 _ => UsageRequest::Made,
             };
         };
-        match options.include_usage {
-            Some(raw) if raw.get() == "true" => UsageRequest::Made,
-            Some(raw) => {
-                let value = json::range_in(object, raw);
-                UsageRequest::Missing((at.start + value.start..at.start + value.end, b"true"))
-            }
+        match include_usage {
+            Some(value) if &object[value.clone()] == b"true" => UsageRequest::Made,
+            Some(value) => UsageRequest::Missing((at.start + value.start..at.start + value.end, b"true")),
             None => {
                 let rest = object[1..].trim_ascii_start();
                 let insertion: &[u8] = match rest {
@@ -195,13 +175,16 @@ enum UsageRequest {
 }
 
 /// Says where, never what: the body may hold secrets.
-fn invalid_json(error: &serde_json::Error) -> Invalid {
-    let message = match error.classify() {
-        serde_json::error::Category::Data => {
-            "the body must be a JSON object that names each of model, stream and stream_options at most once"
-                .to_owned()
+fn invalid_json(body: &[u8], refused: json::Refused) -> Invalid {
+    let message = match refused {
+        json::Refused::Repeated => "the body names model, stream or stream_options twice".to_owned(),
+        json::Refused::Malformed(at) => {
+            let before = &body[..at.min(body.len())];
+            let line_start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let line = 1 + memchr::memchr_iter(b'\n', before).count();
+            let column = 1 + before.len() - line_start;
+            format!("the body is not a valid JSON object: see line {line} column {column}")
         }
-        _ => format!("the body is not valid JSON: line {} column {}", error.line(), error.column()),
     };
     Invalid::new("invalid_json", "", message)
 }

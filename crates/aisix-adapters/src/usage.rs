@@ -1,4 +1,4 @@
-use serde::Deserialize;
+use crate::json;
 
 /// What a call used, as the upstream counted it. `None` means that it did not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,62 +13,35 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
-/// The `usage` object in both of its spellings: chat and completions say `prompt_tokens`, responses, images
-/// and audio say `input_tokens`. A member of an unexpected type is as good as absent.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Wire {
-    #[serde(deserialize_with = "lenient")]
-    prompt_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    input_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    completion_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    output_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    prompt_tokens_details: Option<Details>,
-    #[serde(deserialize_with = "lenient")]
-    input_tokens_details: Option<Details>,
-    #[serde(deserialize_with = "lenient")]
-    completion_tokens_details: Option<Details>,
-    #[serde(deserialize_with = "lenient")]
-    output_tokens_details: Option<Details>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Details {
-    #[serde(deserialize_with = "lenient")]
-    cached_tokens: Option<u64>,
-    #[serde(deserialize_with = "lenient")]
-    reasoning_tokens: Option<u64>,
-}
-
-/// `null`, negative numbers, texts: none of them is a count, and none is worth failing an answer for.
-fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: serde::de::DeserializeOwned,
-{
-    let raw = <&serde_json::value::RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok())
-}
-
 impl Usage {
     /// Reads an OpenAI-shaped `usage` object; `None` for `null` and anything that is no object.
-    pub(crate) fn from_openai(raw: &serde_json::value::RawValue) -> Option<Self> {
-        let wire: Wire = crate::json::read_object(raw.get().as_bytes()).ok()?;
-        let input_details = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
-        let output_details =
-            wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
+    ///
+    /// Chat and completions say `prompt_tokens`, responses, images and audio `input_tokens`. A member of an
+    /// unexpected type is as good as absent: none is worth failing an answer for.
+    pub(crate) fn from_openai(usage: &[u8]) -> Option<Self> {
+        let names = ["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"];
+        let tokens = counts(usage, names)?;
+        let names = [
+            "prompt_tokens_details",
+            "input_tokens_details",
+            "completion_tokens_details",
+            "output_tokens_details",
+        ];
+        let details = json::fields(usage, names).ok()?.map(|place| place.map(|place| &usage[place]));
+        let detail = |either: Option<&[u8]>, name| counts(either?, [name]).and_then(|[count]| count);
         Some(Self {
-            input_tokens: wire.prompt_tokens.or(wire.input_tokens),
-            output_tokens: wire.completion_tokens.or(wire.output_tokens),
-            cached_tokens: input_details.cached_tokens,
-            reasoning_tokens: output_details.reasoning_tokens,
+            input_tokens: tokens[0].or(tokens[1]),
+            output_tokens: tokens[2].or(tokens[3]),
+            cached_tokens: detail(details[0].or(details[1]), "cached_tokens"),
+            reasoning_tokens: detail(details[2].or(details[3]), "reasoning_tokens"),
         })
     }
+}
+
+/// The members of an object that are counts.
+fn counts<const N: usize>(object: &[u8], names: [&str; N]) -> Option<[Option<u64>; N]> {
+    let places = json::fields(object, names).ok()?;
+    Some(places.map(|place| std::str::from_utf8(&object[place?]).ok()?.parse().ok()))
 }
 
 #[cfg(test)]
@@ -76,7 +49,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<Usage> {
-        Usage::from_openai(serde_json::from_str(json).unwrap())
+        Usage::from_openai(json.as_bytes())
     }
 
     #[test]

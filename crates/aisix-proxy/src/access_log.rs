@@ -1,9 +1,9 @@
 //! One line of JSON per finished request.
 
+use std::io::Write as _;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
-use serde::Serialize;
 
 use crate::record::Record;
 
@@ -13,95 +13,95 @@ pub trait LineWriter: Send + Sync {
     fn line(&self, line: &[u8]);
 }
 
-/// The members of a line, in their order. Absent ones are left out.
-#[derive(Serialize)]
-struct Line<'a> {
-    time: String,
-    kind: &'static str,
-    request_id: &'a str,
-    operation: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    caller_key_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alias: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider_key_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    adapter: Option<&'static str>,
-    status: u16,
-    stream: bool,
-    bytes_in: u64,
-    bytes_out: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cached_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reasoning_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_byte_ms: Option<f64>,
-    total_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<&'a str>,
-}
+/// A line in the making. Every request writes one, so numbers and texts go straight into the bytes.
+struct Line(Vec<u8>);
 
-/// The line of a finished request.
+/// Most lines are shorter.
+const LINE_BYTES_USUAL: usize = 640;
+
+/// The line of a finished request. Members that are not known are left out.
 pub(crate) fn line(record: &Record) -> Vec<u8> {
     let key = record.target.as_ref().map(|target| &target.key.entry);
-    let line = Line {
-        time: now(),
-        kind: "access",
-        request_id: text(&record.request_id),
-        operation: record.operation,
-        caller_key_id: record.caller_key.map(|id| id.to_string()),
-        alias: record.alias.as_deref(),
-        provider: key.map(|key| &*key.value.provider),
-        provider_key_id: key.map(|key| key.id.to_string()),
-        adapter: key.map(|key| key.value.adapter.as_str()),
-        status: record.status,
-        stream: record.stream,
-        bytes_in: record.bytes_in,
-        bytes_out: record.bytes_out,
-        input_tokens: record.usage.input_tokens,
-        output_tokens: record.usage.output_tokens,
-        cached_tokens: record.usage.cached_tokens,
-        reasoning_tokens: record.usage.reasoning_tokens,
-        first_byte_ms: record.first_byte.map(milliseconds),
-        total_ms: milliseconds(record.total()),
-        upstream_ms: record.upstream.map(milliseconds),
-        upstream_status: record.upstream_status,
-        upstream_request_id: record.upstream_request_id.as_ref().map(text),
-        error: record.code.as_deref(),
-        cause: record.cause.as_deref(),
-    };
-    let mut bytes = Vec::with_capacity(512);
-    // Writing numbers and texts to memory cannot fail.
-    let _ = serde_json::to_writer(&mut bytes, &line);
-    bytes
+    let mut line = Line(Vec::with_capacity(LINE_BYTES_USUAL));
+    line.begin();
+    line.text("request_id", Some(text(&record.request_id)));
+    line.text("operation", Some(record.operation));
+    line.plain("caller_key_id", record.caller_key);
+    line.text("alias", record.alias.as_deref());
+    line.text("provider", key.map(|key| &*key.value.provider));
+    line.plain("provider_key_id", key.map(|key| key.id));
+    line.text("adapter", key.map(|key| key.value.adapter.as_str()));
+    line.number("status", Some(record.status.into()));
+    line.flag("stream", record.stream);
+    line.number("bytes_in", Some(record.bytes_in));
+    line.number("bytes_out", Some(record.bytes_out));
+    line.number("input_tokens", record.usage.input_tokens);
+    line.number("output_tokens", record.usage.output_tokens);
+    line.number("cached_tokens", record.usage.cached_tokens);
+    line.number("reasoning_tokens", record.usage.reasoning_tokens);
+    line.milliseconds("first_byte_ms", record.first_byte);
+    line.milliseconds("total_ms", Some(record.total()));
+    line.milliseconds("upstream_ms", record.upstream);
+    line.number("upstream_status", record.upstream_status.map(u64::from));
+    line.text("upstream_request_id", record.upstream_request_id.as_ref().map(text));
+    line.text("error", record.code.as_deref());
+    line.text("cause", record.cause.as_deref());
+    line.end()
 }
 
-fn now() -> String {
-    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    format!("{now:.3}")
+// Writing to a vector cannot fail, so results of writes are not looked at.
+impl Line {
+    fn begin(&mut self) {
+        let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let _ = write!(self.0, "{{\"time\":\"{now:.3}\",\"kind\":\"access\"");
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        let Some(value) = value else { return };
+        self.name(name);
+        let _ = serde_json::to_writer(&mut self.0, value);
+    }
+
+    /// An id: a text that needs no escapes.
+    fn plain(&mut self, name: &str, value: Option<aisix_domain::ResourceId>) {
+        let Some(value) = value else { return };
+        self.name(name);
+        let _ = write!(self.0, "\"{value}\"");
+    }
+
+    fn number(&mut self, name: &str, value: Option<u64>) {
+        let Some(value) = value else { return };
+        self.name(name);
+        self.0.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.name(name);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// With three decimals: microseconds.
+    fn milliseconds(&mut self, name: &str, value: Option<Duration>) {
+        let Some(value) = value else { return };
+        let micros = u64::try_from(value.as_micros()).unwrap_or(u64::MAX);
+        self.number(name, Some(micros / 1000));
+        let decimals = [100, 10, 1].map(|place| b'0' + (micros % 1000 / place % 10) as u8);
+        self.0.push(b'.');
+        self.0.extend_from_slice(&decimals);
+    }
 }
 
 fn text(value: &HeaderValue) -> &str {
     value.to_str().unwrap_or_default()
-}
-
-/// With three decimals: microseconds.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
 }

@@ -1,13 +1,9 @@
 //! Answers of the family to callers of its own dialect: only `model` changes.
 
-use std::ops::Range;
-
 use aisix_domain::Operation;
 use bytes::{Bytes, BytesMut};
 use http::header;
 use http::response::Parts;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::stream::Stream;
 use crate::family::{APPLICATION_JSON, is_media_type};
@@ -25,17 +21,9 @@ pub(super) struct Reader {
     usage: Usage,
 }
 
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    model: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    usage: Option<&'a RawValue>,
-}
-
 impl Reader {
     pub(super) fn new(operation: Operation, alias: &str, hide_usage: bool, redactor: Redactor) -> Self {
-        let alias = json::quoted(alias);
+        let alias = Bytes::from(json::quoted(alias));
         let stream = Stream::new(operation, alias.clone(), hide_usage, redactor);
         Self { operation, alias, stream, usage: Usage::default() }
     }
@@ -72,14 +60,13 @@ impl AnswerReader for Reader {
     }
 
     fn whole(&mut self, body: Bytes) -> Result<Bytes, AnswerError> {
-        let head: Head<'_> = match json::read_object(&body) {
-            Ok(head) => head,
+        let Ok([model, usage]) = json::fields(&body, ["model", "usage"]) else {
             // Some answers are other JSON (a transcription may be one string): nothing in them to change.
-            Err(_) => return other_json(body),
+            return other_json(body);
         };
-        self.usage = head.usage.and_then(Usage::from_openai).unwrap_or_default();
-        match head.model.and_then(|model| model_at(&body, model)) {
-            Some(range) => Ok(json::splice(&body, &[(range, &self.alias)])),
+        self.usage = usage.and_then(|at| Usage::from_openai(&body[at])).unwrap_or_default();
+        match model.filter(|at| names_model(&body[at.clone()])) {
+            Some(at) => Ok(json::splice(&body, &[(at, &self.alias)])),
             None => Ok(body),
         }
     }
@@ -107,13 +94,12 @@ impl AnswerReader for Reader {
 
 fn other_json(body: Bytes) -> Result<Bytes, AnswerError> {
     let is_object = body.trim_ascii_start().starts_with(b"{");
-    let valid = serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
-    if valid && !is_object { Ok(body) } else { Err(AnswerError::NotJson) }
+    if !is_object && json::is_value(&body) { Ok(body) } else { Err(AnswerError::NotJson) }
 }
 
-/// Where a `model` that names one stands; `null` stays as it is.
-pub(super) fn model_at(whole: &[u8], model: &RawValue) -> Option<Range<usize>> {
-    model.get().starts_with('"').then(|| json::range_in(whole, model))
+/// Whether a `model` names one; `null` stays as it is.
+pub(super) fn names_model(value: &[u8]) -> bool {
+    value.starts_with(b"\"")
 }
 
 #[cfg(test)]

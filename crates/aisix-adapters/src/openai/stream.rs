@@ -6,11 +6,9 @@ use std::ops::Range;
 use aisix_domain::Operation;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use super::answer::model_at;
+use super::answer::names_model;
 use super::error;
 use crate::sse::{SseEvent, SseReader};
 use crate::{AnswerError, Redactor, Usage, json};
@@ -36,22 +34,29 @@ pub(super) struct Stream {
     sequence_number: u64,
 }
 
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    model: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    choices: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    response: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type", deserialize_with = "json::present")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "json::present")]
-    sequence_number: Option<&'a RawValue>,
+/// The members of an event that matter, as they stand in its data.
+struct Head<'d> {
+    data: &'d [u8],
+    model: Option<Range<usize>>,
+    usage: Option<Range<usize>>,
+    choices: Option<Range<usize>>,
+    error: Option<Range<usize>>,
+    response: Option<Range<usize>>,
+    kind: Option<Range<usize>>,
+    sequence_number: Option<Range<usize>>,
+}
+
+impl<'d> Head<'d> {
+    fn read(data: &'d [u8]) -> Result<Self, AnswerError> {
+        let names = ["model", "usage", "choices", "error", "response", "type", "sequence_number"];
+        let found = json::fields(data, names).map_err(|_| AnswerError::NotJson)?;
+        let [model, usage, choices, error, response, kind, sequence_number] = found;
+        Ok(Self { data, model, usage, choices, error, response, kind, sequence_number })
+    }
+
+    fn value(&self, at: &Option<Range<usize>>) -> Option<&'d [u8]> {
+        at.clone().map(|at| &self.data[at])
+    }
 }
 
 impl Stream {
@@ -126,17 +131,20 @@ impl Stream {
     }
 
     fn relay_json(&mut self, event: &SseEvent, data: &[u8], out: &mut BytesMut) -> Result<(), AnswerError> {
-        let head: Head<'_> = json::read_object(data).map_err(|_| AnswerError::NotJson)?;
-        let kind = head.kind.and_then(json::string).unwrap_or_default();
-        if let Some(reported) = self.reported_error(&head, &kind, data) {
+        let head = Head::read(data)?;
+        let kind = head.value(&head.kind).and_then(json::string).unwrap_or_default();
+        if let Some(reported) = self.reported_error(&head, &kind) {
             return Err(reported);
         }
-        let nested = head.response.and_then(|response| json::read_object(response.get().as_bytes()).ok());
-        let is_usage_chunk = self.note(&head, nested.as_ref());
+        // Events of a responses stream carry the whole response in a member.
+        let response = head.response.clone().map(|at| (at.start, &data[at]));
+        let nested = response.and_then(|(start, response)| Some((start, Head::read(response).ok()?)));
+        let is_usage_chunk = self.note(&head, nested.as_ref().map(|(_, nested)| nested));
         if !(self.hide_usage && is_usage_chunk) {
-            let model = head.model.or(nested.and_then(|response| response.model));
-            let range = model.and_then(|model| model_at(data, model));
-            write_with_alias(event, data, range, &self.alias, out);
+            let inner =
+                nested.and_then(|(start, nested)| nested.model.map(|at| start + at.start..start + at.end));
+            let model = head.model.clone().or(inner).filter(|at| names_model(&data[at.clone()]));
+            write_with_alias(event, data, model, &self.alias, out);
         }
         let end = End::of(self.operation, &kind);
         self.ended |= end != End::NotYet;
@@ -145,27 +153,35 @@ impl Stream {
     }
 
     /// An error inside a stream ends it: clients raise on any event with an `error`.
-    fn reported_error(&self, head: &Head<'_>, kind: &str, data: &[u8]) -> Option<AnswerError> {
-        let has_error = head.error.is_some_and(|error| error.get() != "null");
+    fn reported_error(&self, head: &Head<'_>, kind: &str) -> Option<AnswerError> {
+        let has_error = head.value(&head.error).is_some_and(|error| error != b"null");
         if !has_error && kind != "error" {
             return None;
         }
-        let body = serde_json::from_slice(data).unwrap_or_default();
+        let body = serde_json::from_slice(head.data).unwrap_or_default();
         let error = error::from_value(StatusCode::OK, &body, &self.redactor);
         Some(AnswerError::Reported(Box::new(error)))
     }
 
     /// Remembers what the event says. Tells whether it is the chunk that only reports usage.
     fn note(&mut self, head: &Head<'_>, nested: Option<&Head<'_>>) -> bool {
-        let usage = head.usage.or(nested.and_then(|response| response.usage)).and_then(Usage::from_openai);
+        let usage = head.value(&head.usage).or(nested.and_then(|nested| nested.value(&nested.usage)));
+        let usage = usage.and_then(Usage::from_openai);
         self.usage = usage.or(self.usage);
-        if let Some(number) = head.sequence_number.and_then(|raw| raw.get().parse::<u64>().ok()) {
+        if let Some(number) = head.value(&head.sequence_number).and_then(number) {
             self.sequence_number = number.saturating_add(1);
         }
-        let no_choices =
-            head.choices.is_some_and(|choices| choices.get().trim_matches(['[', ']']).trim().is_empty());
-        usage.is_some() && no_choices
+        usage.is_some() && head.value(&head.choices).is_some_and(is_empty_array)
     }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn is_empty_array(value: &[u8]) -> bool {
+    let inner = value.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
 fn write_with_alias(
@@ -236,7 +252,7 @@ mod tests {
 
     fn stream(operation: Operation, hide_usage: bool) -> Stream {
         let redactor = Redactor::new(&Secret::new("hunter2-hunter2").unwrap(), "llm.example");
-        Stream::new(operation, json::quoted("fast"), hide_usage, redactor)
+        Stream::new(operation, json::quoted("fast").into(), hide_usage, redactor)
     }
 
     fn relayed(stream: &mut Stream, chunks: &[&[u8]]) -> (String, Result<(), AnswerError>) {

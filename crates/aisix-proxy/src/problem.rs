@@ -38,6 +38,8 @@ pub(crate) enum Problem {
     BodyTooLarge(usize),
     /// The body broke before its end.
     BodyBroken,
+    /// The caller paused for too long inside its body.
+    BodyTimeout,
     /// The upstream refused; its headers may say when to try again.
     Refused(Box<Refusal>),
     /// The upstream could not be reached or did not answer.
@@ -166,6 +168,7 @@ impl Problem {
             Self::Invalid(invalid) => tell(400, REQUEST, invalid.code(), REQUEST),
             Self::BodyTooLarge(_) => tell(413, REQUEST, "request_too_large", "request_too_large"),
             Self::BodyBroken => tell(400, REQUEST, "body_incomplete", REQUEST),
+            Self::BodyTimeout => tell(408, REQUEST, "body_timeout", REQUEST),
             Self::Refused(refusal) => tell_refusal(&refusal.error),
             Self::Unreachable(SendError::ConnectTimeout) | Self::Timeout(_) => {
                 tell(504, SERVER, "upstream_timeout", "timeout_error")
@@ -200,6 +203,7 @@ impl Problem {
             Self::Invalid(invalid) => invalid.message().to_owned(),
             Self::BodyTooLarge(limit) => format!("the body has more than {limit} bytes"),
             Self::BodyBroken => "the body ended before it was complete".to_owned(),
+            Self::BodyTimeout => "the body did not arrive in time".to_owned(),
             Self::Refused(refusal) => refusal_message(&refusal.error),
             Self::Unreachable(error) => error.to_string(),
             Self::AnswerBroken(error) => error.to_string(),

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use aisix_adapters::Body as CallBody;
 use aisix_domain::Invalid;
@@ -10,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 
 use crate::problem::Problem;
 use crate::record::Record;
@@ -35,6 +37,8 @@ where
     read.map_err(Problem::Invalid)
 }
 
+/// How long a caller may pause inside its body.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 const FORM: &str = "multipart/form-data";
 
 async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, Problem>
@@ -46,7 +50,7 @@ where
         return Err(Problem::BodyTooLarge(bytes_max));
     }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| Problem::BodyTimeout)? {
         let Ok(data) = frame.map_err(|_| Problem::BodyBroken)?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > bytes_max {
             return Err(Problem::BodyTooLarge(bytes_max));

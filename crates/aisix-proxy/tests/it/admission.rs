@@ -4,7 +4,7 @@ use aisix_domain::Timestamp;
 use http::{Method, Request};
 use http_body_util::Full;
 
-use crate::harness::{CALLER, Harness, SECRET, get, options, post, start, start_with};
+use crate::harness::{CALLER, Harness, SECRET, client, get, options, post, start, start_with};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -93,6 +93,20 @@ async fn a_body_over_the_limit_is_refused_with_or_without_its_length() {
     let request = post(CHAT, "").map(|_| stream);
     assert_eq!(harness.proxy.handle(request).await.status(), 413);
     assert!(harness.upstream.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_is_not_waited_for() {
+    let gateway = aisix_proxy::Gateway::new(options(), None, std::sync::Arc::default());
+    let mut builder = aisix_testkit::SnapshotBuilder::new();
+    builder.caller_key(CALLER, &["*"]);
+    aisix_domain::SnapshotObserver::updated(&*gateway, &builder.update());
+    let proxy = aisix_proxy::Proxy::new(gateway, client());
+    let never = http_body_util::StreamBody::new(futures_util::stream::pending::<
+        Result<http_body::Frame<bytes::Bytes>, std::io::Error>,
+    >());
+    let answer = proxy.handle(post(CHAT, "").map(|_| never)).await;
+    assert_eq!(answer.status(), 408);
 }
 
 #[tokio::test]

@@ -72,14 +72,17 @@ pub(crate) async fn start_with(
     let log = Arc::new(Lines::default());
     let gateway = Gateway::new(options, Some(log.clone()), Arc::new(AtomicBool::new(false)));
     gateway.updated(&builder.update());
-    let client = Client::new(ClientOptions {
+    let status = StatusService::new(gateway.clone());
+    Harness { upstream, proxy: Proxy::new(gateway.clone(), client()), gateway, status, log }
+}
+
+pub(crate) fn client() -> Client {
+    Client::new(ClientOptions {
         connect_timeout: Duration::from_secs(5),
         idle_timeout: Duration::from_secs(30),
         idle_per_origin_max: 8,
         tls: client_config(None).unwrap(),
-    });
-    let status = StatusService::new(gateway.clone());
-    Harness { upstream, proxy: Proxy::new(gateway.clone(), client), gateway, status, log }
+    })
 }
 
 impl Harness {

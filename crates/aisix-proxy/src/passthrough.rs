@@ -13,8 +13,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::admit;
 use crate::answer::Answer;
-use crate::pipeline::{Proxy, REFUSAL_BYTES_MAX};
-use crate::problem::{Problem, Refusal};
+use crate::pipeline::Proxy;
+use crate::problem::Problem;
 use crate::record::Record;
 use crate::request_body::Limited;
 use crate::routes::PASSTHROUGH;
@@ -62,9 +62,7 @@ where
     let (mut answer, body) = response.into_parts();
     record.answered(&answer);
     if answer.status == StatusCode::UNAUTHORIZED {
-        let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
-        let error = target.key.upstream.read_error(answer.status, &body);
-        return Err(Problem::Refused(Box::new(Refusal { error, headers: answer.headers })));
+        return Err(target.refusal(answer, body).await);
     }
     answer.headers = cleaned(&answer.headers, &target.key.strip_headers, |_| false);
     answer.version = http::Version::HTTP_11;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{self, Answer, passed};
 use crate::body::ProxyBody;
-use crate::problem::{Problem, Refusal};
+use crate::problem::Problem;
 use crate::record::Record;
 use crate::request_id::request_id;
 use crate::routes::{NoRoute, Route, dialect, route};
@@ -23,8 +23,6 @@ use crate::{Gateway, admit, models, passthrough, request_body};
 
 /// The largest answer that is collected before it is passed on, in bytes.
 const WHOLE_ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// How much of a refusal's body is looked at.
-pub(crate) const REFUSAL_BYTES_MAX: usize = 256 * 1024;
 
 /// One worker's way to serve: what all share, and connections of its own. Cheap to clone, `Send` and `Sync`.
 #[derive(Clone, Debug)]
@@ -132,9 +130,7 @@ impl Proxy {
         let (mut head, body) = response.into_parts();
         record.answered(&head);
         if !head.status.is_success() {
-            let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
-            let error = target.key.upstream.read_error(head.status, &body);
-            return Err(Problem::Refused(Box::new(Refusal { error, headers: head.headers })));
+            return Err(target.refusal(head, body).await);
         }
         match reader.mode(&head)? {
             Mode::Whole => {

@@ -9,10 +9,15 @@ use aisix_domain::{
     Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef, Snapshot, Touched,
     Update,
 };
+use aisix_upstream::RecvBody;
 use http::HeaderName;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::metrics::SeriesCell;
+use crate::problem::{Problem, Refusal};
+
+/// How much of a refusal's body is looked at.
+const REFUSAL_BYTES_MAX: usize = 256 * 1024;
 
 /// One snapshot and what was prepared from it. Two of them share what did not change.
 #[derive(Clone, Debug)]
@@ -147,6 +152,15 @@ impl Routing {
     fn put_model(&mut self, entry: &Arc<Entry<Model>>) {
         let prepared = PreparedModel { entry: Arc::clone(entry), series: SeriesCell::default() };
         self.models.insert_mut(entry.id, Arc::new(prepared));
+    }
+}
+
+impl Target {
+    /// Reads an upstream's refusal. A body that breaks off or is too large is as good as empty.
+    pub(crate) async fn refusal(&self, head: http::response::Parts, body: RecvBody) -> Problem {
+        let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        let error = self.key.upstream.read_error(head.status, &body);
+        Problem::Refused(Box::new(Refusal { error, headers: head.headers }))
     }
 }
 

@@ -12,6 +12,7 @@ use std::ops::Range;
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::memchr2;
 
+const SHORT_BYTES: usize = 24;
 /// Deeper nesting is refused, as serde_json does.
 const DEPTH_MAX: u32 = 128;
 
@@ -124,10 +125,11 @@ impl<'a> Text<'a> {
 
     /// A key, decoded: `"mod\u0065l"` is `model` too.
     fn key(&mut self) -> Result<Cow<'a, [u8]>, Refused> {
-        let quoted = self.string()?;
-        let plain = &self.bytes[quoted.start + 1..quoted.end - 1];
-        if memchr::memchr(b'\\', plain).is_none() {
-            return Ok(Cow::Borrowed(plain));
+        let start = self.at;
+        let has_escapes = self.string()?;
+        let quoted = start..self.at;
+        if !has_escapes {
+            return Ok(Cow::Borrowed(&self.bytes[quoted.start + 1..quoted.end - 1]));
         }
         let decoded = serde_json::from_slice::<String>(&self.bytes[quoted.clone()]);
         decoded.map(|key| Cow::Owned(key.into_bytes())).map_err(|_| Refused::Malformed(quoted.start))
@@ -136,25 +138,27 @@ impl<'a> Text<'a> {
     fn value(&mut self) -> Result<Range<usize>, Refused> {
         let start = self.at;
         match self.bytes.get(start) {
-            Some(b'"') => self.string(),
-            Some(b'{' | b'[') => {
-                self.nested()?;
-                Ok(start..self.at)
+            Some(b'"') => {
+                self.string()?;
             }
-            _ => self.scalar(),
+            Some(b'{' | b'[') => self.nested()?,
+            _ => self.scalar()?,
         }
+        Ok(start..self.at)
     }
 
-    fn string(&mut self) -> Result<Range<usize>, Refused> {
-        let start = self.at;
+    /// Skips a string. Tells whether it holds escapes.
+    fn string(&mut self) -> Result<bool, Refused> {
         self.expect(b'"')?;
-        while let Some(skipped) = memchr2(b'"', b'\\', &self.bytes[self.at..]) {
+        let mut has_escapes = false;
+        while let Some(skipped) = end_or_escape(&self.bytes[self.at..]) {
             self.at += skipped + 1;
             if self.bytes[self.at - 1] == b'"' {
-                return Ok(start..self.at);
+                return Ok(has_escapes);
             }
             // Whatever is escaped, it does not end the string.
             self.at = (self.at + 1).min(self.bytes.len());
+            has_escapes = true;
         }
         Err(Refused::Malformed(self.bytes.len()))
     }
@@ -191,7 +195,7 @@ impl<'a> Text<'a> {
     }
 
     /// `true`, `false`, `null` or a number.
-    fn scalar(&mut self) -> Result<Range<usize>, Refused> {
+    fn scalar(&mut self) -> Result<(), Refused> {
         let start = self.at;
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
         let len = self.bytes[start..].iter().take_while(|byte| is_part(byte)).count();
@@ -200,7 +204,7 @@ impl<'a> Text<'a> {
             return Err(Refused::Malformed(start));
         }
         self.at += len;
-        Ok(start..self.at)
+        Ok(())
     }
 
     fn space(&mut self) {
@@ -222,6 +226,13 @@ impl<'a> Text<'a> {
         self.space();
         if self.at == self.bytes.len() { Ok(()) } else { Err(Refused::Malformed(self.at)) }
     }
+}
+
+/// Where a string ends or goes on behind an escape. Keys and most values are shorter than what a vectored
+/// search costs to begin.
+fn end_or_escape(bytes: &[u8]) -> Option<usize> {
+    let near = bytes.iter().take(SHORT_BYTES).position(|byte| matches!(byte, b'"' | b'\\'));
+    near.or_else(|| Some(SHORT_BYTES + memchr2(b'"', b'\\', bytes.get(SHORT_BYTES..)?)?))
 }
 
 /// Most numbers that matter here are counts; anything more is left to the library.

@@ -19,29 +19,44 @@ impl Usage {
     /// Chat and completions say `prompt_tokens`, responses, images and audio `input_tokens`. A member of an
     /// unexpected type is as good as absent: none is worth failing an answer for.
     pub(crate) fn from_openai(usage: &[u8]) -> Option<Self> {
-        let names = ["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"];
-        let tokens = counts(usage, names)?;
         let names = [
+            "prompt_tokens",
+            "input_tokens",
+            "completion_tokens",
+            "output_tokens",
             "prompt_tokens_details",
             "input_tokens_details",
             "completion_tokens_details",
             "output_tokens_details",
         ];
-        let details = json::fields(usage, names).ok()?.map(|place| place.map(|place| &usage[place]));
-        let detail = |either: Option<&[u8]>, name| counts(either?, [name]).and_then(|[count]| count);
+        let places = json::fields(usage, names).ok()?;
+        let [
+            prompt,
+            input,
+            completion,
+            output,
+            prompt_details,
+            input_details,
+            completion_details,
+            output_details,
+        ] = places.map(|place| place.map(|place| &usage[place]));
         Some(Self {
-            input_tokens: tokens[0].or(tokens[1]),
-            output_tokens: tokens[2].or(tokens[3]),
-            cached_tokens: detail(details[0].or(details[1]), "cached_tokens"),
-            reasoning_tokens: detail(details[2].or(details[3]), "reasoning_tokens"),
+            input_tokens: prompt.and_then(count).or_else(|| input.and_then(count)),
+            output_tokens: completion.and_then(count).or_else(|| output.and_then(count)),
+            cached_tokens: detail(prompt_details.or(input_details), "cached_tokens"),
+            reasoning_tokens: detail(completion_details.or(output_details), "reasoning_tokens"),
         })
     }
 }
 
-/// The members of an object that are counts.
-fn counts<const N: usize>(object: &[u8], names: [&str; N]) -> Option<[Option<u64>; N]> {
-    let places = json::fields(object, names).ok()?;
-    Some(places.map(|place| std::str::from_utf8(&object[place?]).ok()?.parse().ok()))
+fn count(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+fn detail(details: Option<&[u8]>, name: &str) -> Option<u64> {
+    let details = details?;
+    let [place] = json::fields(details, [name]).ok()?;
+    count(&details[place?])
 }
 
 #[cfg(test)]

@@ -32,9 +32,10 @@ pub(super) fn run(lab: &Lab, target: SocketAddr, duration: Duration) -> Result<S
         .arg(format!("http://{target}{}", chat::PATH))
         .output()
         .context("wrk could not be started")?;
-    let printed = String::from_utf8_lossy(&output.stdout);
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
     let summary =
-        Summary::parse(&printed).with_context(|| format!("wrk did not print its summary: {printed}"))?;
+        Summary::parse(&printed).with_context(|| format!("wrk ended with {}: {printed}", output.status))?;
     ensure!(summary.requests > 0, "no request was answered: {printed}");
     ensure!(summary.errors == 0, "not every answer was a success: {printed}");
     Ok(summary)

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{DisplayName, Invalid, Pattern, Timestamp, UnknownFields};
+use crate::{DisplayName, Invalid, Model, Pattern, Timestamp, UnknownFields};
 
 /// The most entries in `allowed_models`.
 pub const ALLOWED_MODELS_MAX: usize = 1000;
@@ -41,6 +41,13 @@ impl CallerKey {
     /// Whether the caller may use `alias`.
     pub fn allows(&self, alias: &str) -> bool {
         self.allowed_models.iter().any(|allowed| allowed.matches(alias))
+    }
+
+    /// Whether the caller may use `model` under some alias: a key may spell out names that a wildcard answers to.
+    pub fn may_use(&self, model: &Model) -> bool {
+        let spelled_out = self.allowed_models.iter().filter(|allowed| allowed.is_exact());
+        self.allows(&model.display_name)
+            || spelled_out.into_iter().any(|name| model.alias.matches(name.as_str()))
     }
 
     /// Whether the key is past its time at `now`, in seconds since 1970.

@@ -28,7 +28,7 @@ pub(crate) fn line(record: &Record) -> Vec<u8> {
     line.text("operation", Some(record.operation));
     line.plain("caller_key_id", record.caller_key);
     line.text("alias", record.alias.as_deref());
-    line.text("provider", key.map(|key| &*key.value.provider));
+    line.text("provider", record.target.as_ref().map(|target| &**target.provider()));
     line.plain("provider_key_id", key.map(|key| key.id));
     line.text("adapter", key.map(|key| key.value.adapter.as_str()));
     line.number("status", Some(record.status.into()));

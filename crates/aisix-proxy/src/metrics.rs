@@ -181,10 +181,9 @@ impl Metrics {
 
     fn look_up(&self, target: &Target) -> Series {
         let (model, key) = (&target.model.entry.value, &target.key.entry.value);
-        let provider = model.provider.as_ref().unwrap_or(&key.provider);
         let labels = Arc::new(CallLabels {
             alias: model.display_name.to_string(),
-            provider: provider.to_string(),
+            provider: target.provider().to_string(),
             provider_key: key.display_name.to_string(),
             adapter: key.adapter.as_str(),
         });

@@ -1,9 +1,10 @@
 //! Raw requests: the caller's method, path, headers and body, with the credential swapped.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use aisix_domain::CallerKey;
-use aisix_upstream::{Reuse, SendBody};
+use aisix_upstream::{RecvBody, Reuse, SendBody, SendError};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
@@ -21,7 +22,8 @@ use crate::routes::PASSTHROUGH;
 use crate::routing::{PreparedKey, Routing, Target};
 
 /// Headers that speak of one connection only (RFC 9110 §7.6.1), and those that the next hop sets itself.
-const HOP_BY_HOP: [HeaderName; 10] = [
+const HOP_BY_HOP: [HeaderName; 11] = [
+    header::EXPECT,
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -52,12 +54,9 @@ where
     record.caller_key = Some(caller.id);
     let target = first_target(&routing, &caller.value, provider)?;
     record.target = Some(target.clone());
-    let request = request(proxy, &target.key, path, head, body)?;
     let limit = proxy.gateway.options.first_byte_timeout;
     record.sending();
-    // A body that is passed on while it arrives cannot be sent twice: no kept connection is risked for it.
-    let reuse = if head.method.is_safe() { Reuse::Allowed } else { Reuse::Fresh };
-    let sent = proxy.client.send(target.key.upstream.origin(), request, reuse);
+    let sent = send(proxy, &target.key, path, head, body);
     let response = timeout_at(Instant::now() + limit, sent).await.map_err(|_| Problem::Timeout(limit))??;
     let (mut answer, body) = response.into_parts();
     record.answered(&answer);
@@ -71,17 +70,19 @@ where
 
 fn first_target(routing: &Arc<Routing>, caller: &CallerKey, provider: &str) -> Result<Target, Problem> {
     let models = routing.snapshot.models_of_provider(provider);
-    let allowed = models.into_iter().find(|model| caller.allows(&model.value.display_name));
+    let allowed = models.into_iter().find(|model| caller.may_use(&model.value));
     routing.target(allowed.ok_or(Problem::UnknownProvider)?).ok_or(Problem::ProviderKeyUnusable)
 }
 
-fn request<B>(
+/// Sends the request. One without a body can be sent again when a kept connection turned out to be closed; a
+/// body that is passed on while it arrives cannot, so no kept connection is risked for it.
+async fn send<B>(
     proxy: &Proxy,
     key: &PreparedKey,
     path: &str,
     head: &Parts,
     body: B,
-) -> Result<Request<SendBody>, Problem>
+) -> Result<Response<RecvBody>, Problem>
 where
     B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
 {
@@ -89,16 +90,30 @@ where
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(Problem::BodyTooLarge(bytes_max));
     }
+    let origin = key.upstream.origin();
+    if body.is_end_stream() {
+        let empty = || Ok::<_, Problem>(request(key, path, head)?.map(|()| SendBody::Whole(Bytes::new())));
+        return match proxy.client.send(origin, empty()?, Reuse::Allowed).await {
+            Err(SendError::Stale) => Ok(proxy.client.send(origin, empty()?, Reuse::Fresh).await?),
+            sent => Ok(sent?),
+        };
+    }
+    let (body, exceeded) = Limited::new(body, bytes_max);
+    let request = request(key, path, head)?.map(|()| SendBody::Stream(body.boxed()));
+    let sent = proxy.client.send(origin, request, Reuse::Fresh).await;
+    match exceeded.load(Ordering::Relaxed) {
+        true => Err(Problem::BodyTooLarge(bytes_max)),
+        false => Ok(sent?),
+    }
+}
+
+fn request(key: &PreparedKey, path: &str, head: &Parts) -> Result<Request<()>, Problem> {
     let presented = admit::presented_key(&head.headers).unwrap_or_default().as_bytes();
     let carries_key = |value: &[u8]| memchr::memmem::find(value, presented).is_some();
     let headers = cleaned(&head.headers, &key.strip_headers, carries_key);
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let (uri, headers) = key.upstream.passthrough(&format!("{path}{query}"), headers)?;
-    let body = match body.is_end_stream() {
-        true => SendBody::Whole(Bytes::new()),
-        false => SendBody::Stream(Limited::new(body, bytes_max).boxed()),
-    };
-    let mut request = Request::new(body);
+    let mut request = Request::new(());
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;

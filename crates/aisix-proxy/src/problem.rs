@@ -114,7 +114,7 @@ impl Problem {
                 "message": self.message(),
                 "type": telling.openai_type,
                 "param": self.param(),
-                "code": telling.code,
+                "code": self.openai_code(&telling),
             }}),
             Dialect::Anthropic => json!({
                 "type": "error",
@@ -126,6 +126,12 @@ impl Problem {
         *response.status_mut() = self.status(dialect);
         self.write_headers(response.headers_mut());
         response
+    }
+
+    /// A refusal that the upstream gave no code to gets none from the gateway.
+    fn openai_code<'t>(&self, telling: &'t Telling) -> Option<&'t str> {
+        let uncoded = matches!(self, Self::Refused(refusal) if refusal.error.class == ErrorClass::Caller && refusal.error.code.is_none());
+        (!uncoded).then_some(&*telling.code)
     }
 
     fn write_headers(&self, headers: &mut HeaderMap) {

@@ -1,6 +1,8 @@
 //! A caller's body, up to a limit.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -69,11 +71,14 @@ where
 pub(crate) struct Limited<B> {
     body: B,
     left: usize,
+    exceeded: Arc<AtomicBool>,
 }
 
 impl<B> Limited<B> {
-    pub(crate) fn new(body: B, bytes_max: usize) -> Self {
-        Self { body, left: bytes_max }
+    /// The body, and a flag that tells afterwards whether it grew too large.
+    pub(crate) fn new(body: B, bytes_max: usize) -> (Self, Arc<AtomicBool>) {
+        let exceeded = Arc::new(AtomicBool::new(false));
+        (Self { body, left: bytes_max, exceeded: Arc::clone(&exceeded) }, exceeded)
     }
 }
 
@@ -92,7 +97,11 @@ where
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|_| BodyError::Caller)?;
             let len = frame.data_ref().map_or(0, Bytes::len);
-            self.left = self.left.checked_sub(len).ok_or(BodyError::Caller)?;
+            let Some(left) = self.left.checked_sub(len) else {
+                self.exceeded.store(true, Ordering::Relaxed);
+                return Err(BodyError::Caller);
+            };
+            self.left = left;
             Ok(frame)
         }))
     }

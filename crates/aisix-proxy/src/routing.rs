@@ -6,8 +6,8 @@ use std::sync::Arc;
 use aisix_adapters::base_url::UrlPolicy;
 use aisix_adapters::{Upstream, family};
 use aisix_domain::{
-    Entry, Invalid, Model, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef, Snapshot, Touched,
-    Update,
+    Entry, Invalid, Model, Provider, ProviderKey, Rejection, ResourceId, ResourceKind, ResourceRef, Snapshot,
+    Touched, Update,
 };
 use aisix_upstream::RecvBody;
 use http::HeaderName;
@@ -156,6 +156,11 @@ impl Routing {
 }
 
 impl Target {
+    /// Who the upstream is: the model's own label, else its provider key's.
+    pub(crate) fn provider(&self) -> &Provider {
+        self.model.entry.value.provider.as_ref().unwrap_or(&self.key.entry.value.provider)
+    }
+
     /// Reads an upstream's refusal. A body that breaks off or is too large is as good as empty.
     pub(crate) async fn refusal(&self, head: http::response::Parts, body: RecvBody) -> Problem {
         let body = body.collect(REFUSAL_BYTES_MAX).await.unwrap_or_default();

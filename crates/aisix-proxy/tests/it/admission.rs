@@ -4,7 +4,7 @@ use aisix_domain::Timestamp;
 use http::{Method, Request};
 use http_body_util::Full;
 
-use crate::harness::{CALLER, Harness, SECRET, client, get, options, post, start, start_with};
+use crate::harness::{CALLER, Harness, SECRET, client, get, options, post, start, start_with, streamed};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -84,13 +84,7 @@ async fn a_body_over_the_limit_is_refused_with_or_without_its_length() {
         harness.post(CHAT, &body).await.problem(),
         (413, "invalid_request_error".into(), "request_too_large".into())
     );
-    let frames = body
-        .into_bytes()
-        .chunks(1000)
-        .map(|c| Ok::<_, std::io::Error>(http_body::Frame::data(bytes::Bytes::copy_from_slice(c))))
-        .collect::<Vec<_>>();
-    let stream = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
-    let request = post(CHAT, "").map(|_| stream);
+    let request = post(CHAT, "").map(|_| streamed(body.as_bytes()));
     assert_eq!(harness.proxy.handle(request).await.status(), 413);
     assert!(harness.upstream.requests().is_empty());
 }

@@ -157,3 +157,12 @@ pub(crate) async fn read(response: Response<ProxyBody>) -> Answer {
     }
     Answer { status: head.status, headers: head.headers, body: bytes.into(), complete }
 }
+
+/// A body that arrives in pieces and does not tell its length.
+pub(crate) fn streamed(
+    body: &[u8],
+) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Unpin + Send + Sync + 'static {
+    let frames: Vec<_> =
+        body.chunks(1000).map(|chunk| Ok(http_body::Frame::data(Bytes::copy_from_slice(chunk)))).collect();
+    http_body_util::StreamBody::new(futures_util::stream::iter(frames))
+}

@@ -5,7 +5,7 @@ use aisix_testkit::Reply;
 use http::Request;
 use http_body_util::Full;
 
-use crate::harness::{CALLER, Harness, SECRET, options, start, start_with};
+use crate::harness::{CALLER, Harness, SECRET, options, start, start_with, streamed};
 
 fn request(method: &str, path: &str, body: &'static str) -> Request<Full<bytes::Bytes>> {
     Request::builder()
@@ -113,4 +113,24 @@ async fn a_broken_answer_is_broken_for_the_caller_too() {
     let answer = harness.send(request("GET", "/passthrough/corp/blob", "")).await;
     assert!(!answer.complete && answer.body.len() < 50_000);
     assert_eq!(harness.log()[0]["status"], 502);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_while_it_streams() {
+    let harness = stripping_nothing().await;
+    let body = streamed(&[b'x'; 70_000]);
+    let request = request("POST", "/passthrough/corp/files", "").map(|_| body);
+    assert_eq!(harness.proxy.handle(request).await.status(), 413);
+}
+
+#[tokio::test]
+async fn a_name_that_a_wildcard_answers_to_opens_its_provider() {
+    let harness = start_with(options(), |builder, base| {
+        let key = builder.provider_key("main", base, SECRET);
+        builder.model("vendor/*", "*", key);
+        builder.caller_key(CALLER, &["vendor/gpt"]);
+    })
+    .await;
+    harness.upstream.always("/v1/files", Reply::status(200).body("text/plain", "ok"));
+    assert_eq!(harness.send(request("GET", "/passthrough/openai/files", "")).await.text(), "ok");
 }

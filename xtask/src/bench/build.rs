@@ -1,4 +1,4 @@
-//! Release builds: of the services, as users get them, and of this very program, whose clients and
+//! Optimised builds: of the services, as users get them, and of this very program, whose clients and
 //! upstream would slow the measured down if they were not optimised.
 
 use std::env;
@@ -9,6 +9,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{command, workspace};
 
+/// The profile that users get; see the workspace manifest.
+const PRODUCT: &str = "release";
+/// The profile of what measures it.
+const HARNESS: &str = "harness";
+
 #[derive(Debug)]
 pub(super) struct Binaries {
     pub(super) admin: PathBuf,
@@ -16,26 +21,26 @@ pub(super) struct Binaries {
 }
 
 pub(super) fn services() -> Result<Binaries> {
-    release(&workspace::SERVICES.map(|(_, package)| package))?;
-    Ok(Binaries { admin: executable("aisix-admin")?, proxy: executable("aisix-proxy")? })
+    build(PRODUCT, &workspace::SERVICES.map(|(_, package)| package))?;
+    Ok(Binaries { admin: executable(PRODUCT, "aisix-admin")?, proxy: executable(PRODUCT, "aisix-proxy")? })
 }
 
-/// Builds this program in release mode and lets that build do the work, with the same command line.
+/// Builds this program optimised and lets that build do the work, with the same command line.
 pub(super) fn rerun_optimised() -> Result<()> {
-    release(&["xtask"])?;
-    let mut optimised = Command::new(executable("xtask")?);
-    let status =
-        optimised.args(env::args_os().skip(1)).status().context("the release build cannot be started")?;
+    build(HARNESS, &["xtask"])?;
+    let mut optimised = Command::new(executable(HARNESS, "xtask")?);
+    let status = optimised.args(env::args_os().skip(1)).status();
+    let status = status.context("the optimised build cannot be started")?;
     ensure!(status.success(), "the measurements ended with {status}");
     Ok(())
 }
 
-fn release(packages: &[&str]) -> Result<()> {
+fn build(profile: &str, packages: &[&str]) -> Result<()> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    let mut build = command::cargo(["build", "--release"].into_iter().chain(packages));
+    let mut build = command::cargo(["build", "--profile", profile].into_iter().chain(packages));
     command::run(build.arg("--target-dir").arg(workspace::target()?))
 }
 
-fn executable(name: &str) -> Result<PathBuf> {
-    Ok(workspace::target()?.join("release").join(name))
+fn executable(profile: &str, name: &str) -> Result<PathBuf> {
+    Ok(workspace::target()?.join(profile).join(name))
 }

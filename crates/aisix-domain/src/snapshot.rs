@@ -146,21 +146,40 @@ impl Snapshot {
     }
 
     /// The models of a provider, by id: those labelled with it, and those without a label whose provider key
-    /// names it.
-    pub fn models_of_provider(&self, provider: &str) -> Vec<&Arc<Entry<Model>>> {
+    /// names it. Nothing is collected: whoever needs the first one pays for that one.
+    pub fn models_of_provider<'s>(
+        &'s self,
+        provider: &'s str,
+    ) -> impl Iterator<Item = &'s Arc<Entry<Model>>> {
+        type Models<'s> = Box<dyn Iterator<Item = &'s Arc<Entry<Model>>> + 's>;
         let unlabelled = |entry: &&Arc<Entry<Model>>| entry.value.provider.is_none();
+        let labelled = under(&self.models_by_label, provider).filter_map(|id| self.models.get(id));
         let keys = under(&self.provider_keys_by_provider, provider);
-        let mut models: Vec<_> = under(&self.models_by_label, provider)
-            .filter_map(|id| self.models.get(id))
-            .chain(keys.flat_map(|key| self.models_of(key).filter(unlabelled)))
-            .collect();
-        models.sort_unstable_by_key(|entry| entry.id);
-        models
+        let of_keys = keys.map(|key| Box::new(self.models_of(key).filter(unlabelled)) as Models<'s>);
+        let sources = std::iter::once(Box::new(labelled) as Models<'s>).chain(of_keys);
+        let mut sources: Vec<_> = sources.map(Iterator::peekable).collect();
+        std::iter::from_fn(move || {
+            let smallest =
+                sources.iter_mut().filter_map(|source| source.peek().map(|entry| entry.id)).min()?;
+            let is_next =
+                |source: &mut std::iter::Peekable<Models<'s>>| source.next_if(|entry| entry.id == smallest);
+            sources.iter_mut().find_map(is_next)
+        })
     }
 
     /// Rows that are stored but not in use, by storage key.
     pub fn rejections(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Rejection>)> {
         self.rejections.iter()
+    }
+
+    /// Why the row at this storage key is not in use.
+    pub fn rejection(&self, key: &str) -> Option<&Arc<Rejection>> {
+        self.rejections.get(key)
+    }
+
+    /// How many rows are stored but not in use.
+    pub fn rejection_count(&self) -> usize {
+        self.rejections.size()
     }
 
     /// Notes that the row at `key` cannot be used.
@@ -435,7 +454,7 @@ mod tests {
     fn a_provider_has_the_models_labelled_with_it_and_those_of_its_keys() {
         let mut snapshot = Snapshot::default();
         (1..=4).for_each(|id| snapshot.put_model(model(id, &format!("m{id}"), 9)));
-        let of = |snapshot: &Snapshot, provider: &str| ids(snapshot.models_of_provider(provider).into_iter());
+        let of = |snapshot: &Snapshot, provider: &str| ids(snapshot.models_of_provider(provider));
         let even = [ResourceId::from_u128(2), ResourceId::from_u128(4)];
         assert_eq!(of(&snapshot, "even"), even);
         assert!(of(&snapshot, "eve").is_empty());

@@ -19,6 +19,10 @@ use crate::{RecvBody, SendBody, SendError};
 /// The largest answer head, and the read buffer of a connection while a head arrives.
 const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 
+/// A kept connection that ends later than this after a request was put on it was not closed for idleness: the
+/// request may have been worked on, and is not repeated.
+const STALE_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// How upstreams are reached.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -91,8 +95,10 @@ impl Client {
             Some(connection) => connection,
             None => self.connect(origin).await?,
         };
+        let sent = Instant::now();
         let answer = exchange(connection, request).await;
-        let (answer, connection) = answer.map_err(|error| failure(error, was_kept))?;
+        let may_be_stale = was_kept && sent.elapsed() < STALE_TIME_MAX;
+        let (answer, connection) = answer.map_err(|error| failure(error, may_be_stale))?;
         let pool = Arc::clone(&self.pool);
         Ok(answer.map(|incoming| RecvBody::new(incoming, connection, pool, Arc::clone(origin))))
     }
@@ -118,11 +124,11 @@ impl Client {
     }
 }
 
-fn failure(error: hyper::Error, was_kept: bool) -> SendError {
+fn failure(error: hyper::Error, may_be_stale: bool) -> SendError {
     let not_http = error.is_parse() || error.is_parse_too_large();
     match not_http {
         true => SendError::NotHttp(error),
-        false if was_kept => SendError::Stale,
+        false if may_be_stale => SendError::Stale,
         false => SendError::Closed(error),
     }
 }

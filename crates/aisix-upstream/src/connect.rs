@@ -1,14 +1,15 @@
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use aisix_adapters::Origin;
+use aisix_adapters::base_url::host::HostClass;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -22,12 +23,8 @@ pub(crate) enum Stream {
 }
 
 pub(crate) async fn connect(origin: &Origin, tls: &Arc<ClientConfig>) -> Result<Stream, SendError> {
-    // An address needs no resolver, which would occupy a blocking thread.
-    let tcp = match origin.host.parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, origin.port)).await,
-        Err(_) => TcpStream::connect((origin.host.as_str(), origin.port)).await,
-    };
-    let tcp = tcp.map_err(SendError::Connect)?;
+    let addresses = resolve(origin).await?;
+    let tcp = TcpStream::connect(&addresses[..]).await.map_err(SendError::Connect)?;
     tcp.set_nodelay(true).map_err(SendError::Connect)?;
     if !origin.tls {
         return Ok(Stream::Plain(tcp));
@@ -35,6 +32,22 @@ pub(crate) async fn connect(origin: &Origin, tls: &Arc<ClientConfig>) -> Result<
     let name = ServerName::try_from(origin.host.clone()).map_err(|e| SendError::Tls(io::Error::other(e)))?;
     let stream = TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await.map_err(SendError::Tls)?;
     Ok(Stream::Tls(Box::new(stream)))
+}
+
+/// The addresses that may be connected to. A name can be made to resolve to anything, so what was checked when
+/// the provider key was stored is checked again where it counts.
+async fn resolve(origin: &Origin) -> Result<Vec<SocketAddr>, SendError> {
+    // An address needs no resolver, which would occupy a blocking thread.
+    let resolved: Vec<_> = match origin.host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, origin.port)],
+        Err(_) => {
+            let found = lookup_host((origin.host.as_str(), origin.port)).await;
+            found.map_err(SendError::Connect)?.collect()
+        }
+    };
+    let allowed = |address: &SocketAddr| HostClass::of_ip(address.ip()) != HostClass::Forbidden;
+    let addresses: Vec<_> = resolved.into_iter().filter(allowed).collect();
+    if addresses.is_empty() { Err(SendError::Forbidden) } else { Ok(addresses) }
 }
 
 // === impl AsyncRead, AsyncWrite for Stream ===
@@ -86,5 +99,20 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn forbidden_addresses_are_not_connected_to() {
+        for host in ["169.254.169.254", "::ffff:169.254.169.254", "0.0.0.0", "fe80::1"] {
+            let origin = Origin { tls: false, host: host.to_owned(), port: 80 };
+            assert!(matches!(resolve(&origin).await, Err(SendError::Forbidden)), "{host}");
+        }
+        let origin = Origin { tls: false, host: "localhost".to_owned(), port: 80 };
+        assert!(resolve(&origin).await.unwrap().iter().all(|address| address.ip().is_loopback()));
     }
 }

@@ -4,6 +4,9 @@ pub enum SendError {
     /// The host has no address, or refuses the connection.
     #[error("cannot connect to the upstream")]
     Connect(#[source] std::io::Error),
+    /// The host resolves to link-local, metadata or unspecified addresses only.
+    #[error("the upstream's address is not allowed")]
+    Forbidden,
     /// Connecting, TLS included, took longer than allowed.
     #[error("connecting to the upstream took too long")]
     ConnectTimeout,
@@ -26,6 +29,7 @@ impl SendError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Connect(_) => "connect_failed",
+            Self::Forbidden => "address_forbidden",
             Self::ConnectTimeout => "connect_timeout",
             Self::Tls(_) => "tls_failed",
             Self::Stale | Self::Closed(_) => "connection_closed",

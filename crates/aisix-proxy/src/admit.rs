@@ -15,9 +15,15 @@ const KEY_HEADERS: [HeaderName; 2] =
 
 /// The key a caller presents.
 pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let credentials = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    let bearer = credentials.into_iter().find_map(bearer);
     let named = || KEY_HEADERS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     bearer.or_else(named).map(str::trim).filter(|key| !key.is_empty())
+}
+
+/// What a header says besides the scheme, if it names one.
+pub(crate) fn without_scheme(value: &str) -> &str {
+    bearer(value).unwrap_or(value).trim()
 }
 
 /// The scheme's name has no case (RFC 9110 §11.1).
@@ -64,7 +70,11 @@ mod tests {
     fn presented(headers: &[(&'static str, &'static str)]) -> Option<String> {
         let pairs =
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        presented_key(&pairs.collect()).map(str::to_owned)
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(name, value);
+        }
+        presented_key(&headers).map(str::to_owned)
     }
 
     #[test]
@@ -77,5 +87,9 @@ mod tests {
         );
         assert_eq!(presented(&[("authorization", "Bearer ")]), None);
         assert_eq!(presented(&[("authorization", "sk-4")]), None);
+        assert_eq!(
+            presented(&[("authorization", "Basic x"), ("authorization", "Bearer sk-5")]).as_deref(),
+            Some("sk-5")
+        );
     }
 }

@@ -7,6 +7,7 @@ use aisix_domain::Dialect;
 use aisix_upstream::RecvBody;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Body;
 
 use crate::body::{ProxyBody, Upstream};
 use crate::record::Record;
@@ -59,7 +60,7 @@ impl Answer {
 
 fn whole(response: Response<Bytes>, mut record: Box<Record>) -> Response<ProxyBody> {
     record.complete(response.status().as_u16());
-    record.bytes_out = response.body().len() as u64;
+    record.relayed(response.body().len());
     response.map(|bytes| ProxyBody::whole(bytes, Some(record)))
 }
 
@@ -83,6 +84,17 @@ pub(crate) fn sign(headers: &mut HeaderMap, dialect: Dialect, request_id: Header
     headers.insert(sdk_name, request_id.clone());
     headers.insert(REQUEST_ID, request_id);
     headers.insert(header::SERVER, SERVER);
+}
+
+/// The answer to a HEAD request: the head that GET would have had.
+pub(crate) fn head_only(response: Response<ProxyBody>) -> Response<ProxyBody> {
+    let (mut head, body) = response.into_parts();
+    if let (Some(length), false) =
+        (body.size_hint().exact(), head.headers.contains_key(header::CONTENT_LENGTH))
+    {
+        head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(head, body.discard())
 }
 
 /// The plain answers of the health routes.

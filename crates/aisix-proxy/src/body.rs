@@ -71,7 +71,18 @@ impl ProxyBody {
 
     /// The upstream's bytes as they come.
     pub(crate) fn raw(upstream: Upstream, record: Box<Record>) -> Self {
-        Self { content: Content::Raw(Box::new(upstream)), record: Some(record) }
+        let mut body = Self { content: Content::Raw(Box::new(upstream)), record: Some(record) };
+        body.end_if_read();
+        body
+    }
+
+    /// The answer to a HEAD request: its head is all that the caller gets.
+    pub(crate) fn discard(mut self) -> Self {
+        if let Some(record) = &mut self.record {
+            record.bytes_out = 0;
+        }
+        self.end();
+        Self { content: Content::Done, record: None }
     }
 
     /// The request is over.
@@ -102,21 +113,33 @@ impl ProxyBody {
         let (Content::Raw(upstream), Some(record)) = (&mut self.content, &mut self.record) else {
             return Poll::Ready(None);
         };
-        let step = ready!(upstream.poll_data(cx));
-        match step {
+        match ready!(upstream.poll_data(cx)) {
             Ok(Some(data)) => {
-                record.bytes_out += data.len() as u64;
-                return Poll::Ready(Some(Ok(Frame::data(data))));
+                record.relayed(data.len());
+                self.end_if_read();
+                Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Ok(None) => record.complete(upstream.status),
+            Ok(None) => {
+                record.complete(upstream.status);
+                self.end();
+                Poll::Ready(None)
+            }
             Err(problem) => {
                 record.fail_midway(&problem);
                 self.end();
-                return Poll::Ready(Some(Err(RelayError)));
+                Poll::Ready(Some(Err(RelayError)))
             }
         }
-        self.end();
-        Poll::Ready(None)
+    }
+
+    /// A server that knows an answer's length stops asking when it has all of it: the request is over then.
+    fn end_if_read(&mut self) {
+        if let (Content::Raw(upstream), Some(record)) = (&self.content, &mut self.record)
+            && upstream.body.is_end_stream()
+        {
+            record.complete(upstream.status);
+            self.end();
+        }
     }
 
     /// Ends the request and lets go of the upstream.
@@ -135,7 +158,7 @@ impl Relay {
         if let Err(problem) = &result {
             self.reader.write_error(&problem.stream_code(), &problem.message(), &mut self.out);
         }
-        record.bytes_out += self.out.len() as u64;
+        record.relayed(self.out.len());
         let over = !matches!(result, Ok(false));
         if over {
             record.usage = self.reader.usage();
@@ -176,7 +199,7 @@ impl Upstream {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Problem::AnswerBroken(error))),
                 Poll::Ready(None) => return Poll::Ready(Ok(None)),
                 Poll::Pending => {
-                    return self.poll_alarm(cx).map(|()| Err(Problem::Timeout(self.silence_max)));
+                    return self.poll_alarm(cx).map(|()| Err(Problem::Silence(self.silence_max)));
                 }
             }
         }

@@ -37,7 +37,8 @@ pub struct Gateway {
 #[derive(Default)]
 struct Applied {
     health: StoreHealth,
-    at: Option<Instant>,
+    /// When the store was last known to be connected.
+    connected_at: Option<Instant>,
 }
 
 impl Gateway {
@@ -76,9 +77,13 @@ impl Gateway {
         self.applied.lock().health.clone()
     }
 
-    /// How long ago the snapshot in use was applied.
+    /// For how long changes may have been missed: none while the store is connected.
     pub(crate) fn snapshot_age(&self) -> Option<Duration> {
-        self.applied.lock().at.map(|at| at.elapsed())
+        let applied = self.applied.lock();
+        match applied.health.connected {
+            true => Some(Duration::ZERO),
+            false => applied.connected_at.map(|at| at.elapsed()),
+        }
     }
 }
 
@@ -86,15 +91,18 @@ impl SnapshotObserver for Gateway {
     fn updated(&self, update: &Update) {
         let before = self.routing.load_full();
         let routing = Routing::after(before.as_deref(), update, &self.options.url_policy);
-        self.metrics.forget_unused(before.as_deref(), &routing, &update.touched);
+        self.metrics.forget_removed(before.as_deref(), &routing, &update.touched);
         self.metrics.config_changed(&routing);
         self.routing.store(Some(Arc::new(routing)));
-        self.applied.lock().at = Some(Instant::now());
     }
 
     fn health_changed(&self, health: &StoreHealth) {
         self.metrics.health_changed(health);
-        self.applied.lock().health = health.clone();
+        let mut applied = self.applied.lock();
+        if applied.health.connected || health.connected {
+            applied.connected_at = Some(Instant::now());
+        }
+        applied.health = health.clone();
     }
 }
 

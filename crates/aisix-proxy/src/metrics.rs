@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use aisix_domain::{ResourceKind, StoreHealth, Touched};
+use aisix_domain::{Entry, Model, ProviderKey, ResourceKind, StoreHealth, Touched};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::record::Record;
-use crate::routing::{PreparedKey, Routing, Target};
+use crate::routing::{Routing, Target};
 
 /// Upper bounds of durations, in seconds: from a cache hit to a long reasoning run.
 const DURATION_BOUNDS: [f64; 14] =
@@ -71,7 +71,8 @@ struct KindLabels {
 /// The handles of one model and provider key, looked up once.
 #[derive(Debug)]
 struct Series {
-    key: Arc<PreparedKey>,
+    model: Arc<Entry<Model>>,
+    key: Arc<Entry<ProviderKey>>,
     labels: Arc<CallLabels>,
     by_class: [(Counter, Histogram); STATUS_CLASSES.len()],
     first_token: Histogram,
@@ -79,9 +80,9 @@ struct Series {
     output_tokens: Histogram,
 }
 
-/// Holds a model's series once there was a call. They are looked up again when its provider key changed.
-#[derive(Debug, Default)]
-pub(crate) struct SeriesCell(ArcSwapOption<Series>);
+/// Holds a model's series once there was a call. They are looked up again when it or its provider key changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeriesCell(Arc<ArcSwapOption<Series>>);
 
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
@@ -171,10 +172,15 @@ impl Metrics {
 
     fn series(&self, target: &Target) -> Arc<Series> {
         let cell = &target.model.series.0;
-        if let Some(series) = cell.load_full().filter(|series| Arc::ptr_eq(&series.key, &target.key)) {
-            return series;
+        let known = cell.load_full();
+        if let Some(series) = known.as_ref().filter(|series| series.is_of(target)) {
+            return Arc::clone(series);
         }
         let series = Arc::new(self.look_up(target));
+        // A renamed model or provider key must not leave its old series behind.
+        if let Some(old) = known.filter(|old| old.labels != series.labels) {
+            self.forget(&old.labels);
+        }
         cell.store(Some(Arc::clone(&series)));
         series
     }
@@ -194,7 +200,8 @@ impl Metrics {
         };
         let tokens = |kind| self.tokens.get_or_create_owned(&with(Some(("gen_ai_token_type", kind))));
         Series {
-            key: Arc::clone(&target.key),
+            model: Arc::clone(&target.model.entry),
+            key: Arc::clone(&target.key.entry),
             by_class: STATUS_CLASSES.map(of_class),
             first_token: self.first_token.get_or_create_owned(&with(None)),
             input_tokens: tokens("input"),
@@ -203,17 +210,13 @@ impl Metrics {
         }
     }
 
-    /// Drops the series of models that changed, so that names which are gone do not stay.
-    pub(crate) fn forget_unused(&self, before: Option<&Routing>, after: &Routing, touched: &Touched) {
+    /// Drops the series of models that are gone, so that their names do not stay.
+    pub(crate) fn forget_removed(&self, before: Option<&Routing>, after: &Routing, touched: &Touched) {
         let (Some(before), Touched::Rows(rows)) = (before, touched) else { return };
-        for row in rows.iter().filter(|row| row.kind == ResourceKind::Model) {
-            let old = before
-                .model(row.id)
-                .filter(|old| after.model(row.id).is_none_or(|new| !Arc::ptr_eq(old, new)));
-            if let Some(series) = old.and_then(|old| old.series.0.load_full()) {
-                self.forget(&series.labels);
-            }
-        }
+        let removed =
+            rows.iter().filter(|row| row.kind == ResourceKind::Model && after.model(row.id).is_none());
+        let old = removed.filter_map(|row| before.model(row.id)?.series.0.load_full());
+        old.for_each(|series| self.forget(&series.labels));
     }
 
     fn forget(&self, labels: &Arc<CallLabels>) {
@@ -238,7 +241,7 @@ impl Metrics {
         count(ResourceKind::ProviderKey, snapshot.provider_keys().len());
         count(ResourceKind::Model, snapshot.models().len());
         count(ResourceKind::CallerKey, snapshot.caller_keys().len());
-        self.rejected_rows.set(i64::try_from(routing.rejections().count()).unwrap_or(i64::MAX));
+        self.rejected_rows.set(i64::try_from(routing.rejection_count()).unwrap_or(i64::MAX));
         self.applied_revision.set(snapshot.revision());
     }
 
@@ -249,11 +252,15 @@ impl Metrics {
 }
 
 impl Series {
+    fn is_of(&self, target: &Target) -> bool {
+        Arc::ptr_eq(&self.model, &target.model.entry) && Arc::ptr_eq(&self.key, &target.key.entry)
+    }
+
     fn observe(&self, record: &Record) {
         let (requests, duration) = &self.by_class[class_index(record.status)];
         requests.inc();
         duration.observe(record.total().as_secs_f64());
-        if let Some(first_byte) = record.first_byte {
+        if let Some(first_byte) = record.first_byte.filter(|_| record.stream) {
             self.first_token.observe(first_byte.as_secs_f64());
         }
         let usage = &record.usage;

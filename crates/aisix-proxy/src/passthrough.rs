@@ -1,15 +1,16 @@
 //! Raw requests: the caller's method, path, headers and body, with the credential swapped.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aisix_domain::CallerKey;
+use aisix_domain::{CallerKey, KeyHash};
 use aisix_upstream::{RecvBody, Reuse, SendBody, SendError};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
+use memchr::memmem;
 use tokio::time::{Instant, timeout_at};
 
 use crate::admit;
@@ -54,24 +55,44 @@ where
     record.caller_key = Some(caller.id);
     let target = first_target(&routing, &caller.value, provider)?;
     record.target = Some(target.clone());
+    record.asked_for(&target.model.entry.value.display_name);
     let limit = proxy.gateway.options.first_byte_timeout;
-    record.sending();
-    let sent = send(proxy, &target.key, path, head, body);
-    let response = timeout_at(Instant::now() + limit, sent).await.map_err(|_| Problem::Timeout(limit))??;
-    let (mut answer, body) = response.into_parts();
-    record.answered(&answer);
-    if answer.status == StatusCode::UNAUTHORIZED {
-        return Err(target.refusal(answer, body).await);
-    }
+    let exchange = exchange(proxy, &routing, &target, (path, head), body, record);
+    let answered = timeout_at(Instant::now() + limit, exchange).await.map_err(|_| Problem::Timeout(limit))?;
+    let (mut answer, body) = answered?.into_parts();
     answer.headers = cleaned(&answer.headers, &target.key.strip_headers, |_| false);
     answer.version = http::Version::HTTP_11;
     Ok(Answer::Raw(Response::from_parts(answer, body), proxy.gateway.options.idle_timeout))
 }
 
 fn first_target(routing: &Arc<Routing>, caller: &CallerKey, provider: &str) -> Result<Target, Problem> {
-    let models = routing.snapshot.models_of_provider(provider);
-    let allowed = models.into_iter().find(|model| caller.may_use(&model.value));
+    let allowed = routing.snapshot.models_of_provider(provider).find(|model| caller.may_use(&model.value));
     routing.target(allowed.ok_or(Problem::UnknownProvider)?).ok_or(Problem::ProviderKeyUnusable)
+}
+
+/// Sends the request and waits for the head of the answer; a refusal of our credential is not the caller's.
+async fn exchange<B>(
+    proxy: &Proxy,
+    routing: &Routing,
+    target: &Target,
+    (path, head): (&str, &Parts),
+    body: B,
+    record: &mut Record,
+) -> Result<Response<RecvBody>, Problem>
+where
+    B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
+{
+    record.sending();
+    let read = Arc::new(AtomicUsize::new(0));
+    let request = || request(routing, &target.key, path, head);
+    let sent = send(proxy, &target.key, request, body, &read).await;
+    record.bytes_in = read.load(Ordering::Relaxed) as u64;
+    let (answer, body) = sent?.into_parts();
+    record.answered(&answer);
+    match answer.status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(target.refusal(answer, body).await),
+        _ => Ok(Response::from_parts(answer, body)),
+    }
 }
 
 /// Sends the request. One without a body can be sent again when a kept connection turned out to be closed; a
@@ -79,9 +100,9 @@ fn first_target(routing: &Arc<Routing>, caller: &CallerKey, provider: &str) -> R
 async fn send<B>(
     proxy: &Proxy,
     key: &PreparedKey,
-    path: &str,
-    head: &Parts,
+    request: impl Fn() -> Result<Request<()>, Problem>,
     body: B,
+    read: &Arc<AtomicUsize>,
 ) -> Result<Response<RecvBody>, Problem>
 where
     B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
@@ -92,25 +113,28 @@ where
     }
     let origin = key.upstream.origin();
     if body.is_end_stream() {
-        let empty = || Ok::<_, Problem>(request(key, path, head)?.map(|()| SendBody::Whole(Bytes::new())));
+        let empty = || Ok::<_, Problem>(request()?.map(|()| SendBody::Whole(Bytes::new())));
         return match proxy.client.send(origin, empty()?, Reuse::Allowed).await {
             Err(SendError::Stale) => Ok(proxy.client.send(origin, empty()?, Reuse::Fresh).await?),
             sent => Ok(sent?),
         };
     }
-    let (body, exceeded) = Limited::new(body, bytes_max);
-    let request = request(key, path, head)?.map(|()| SendBody::Stream(body.boxed()));
-    let sent = proxy.client.send(origin, request, Reuse::Fresh).await;
-    match exceeded.load(Ordering::Relaxed) {
+    let body = Limited::new(body, bytes_max, Arc::clone(read)).boxed();
+    let sent = proxy.client.send(origin, request()?.map(|()| SendBody::Stream(body)), Reuse::Fresh).await;
+    match read.load(Ordering::Relaxed) > bytes_max {
         true => Err(Problem::BodyTooLarge(bytes_max)),
         false => Ok(sent?),
     }
 }
 
-fn request(key: &PreparedKey, path: &str, head: &Parts) -> Result<Request<()>, Problem> {
-    let presented = admit::presented_key(&head.headers).unwrap_or_default().as_bytes();
-    let carries_key = |value: &[u8]| memchr::memmem::find(value, presented).is_some();
-    let headers = cleaned(&head.headers, &key.strip_headers, carries_key);
+fn request(routing: &Routing, key: &PreparedKey, path: &str, head: &Parts) -> Result<Request<()>, Problem> {
+    let presented = admit::presented_key(&head.headers).unwrap_or_default();
+    let is_caller_key = |value: &[u8]| {
+        let text = std::str::from_utf8(value).ok().map(admit::without_scheme);
+        memmem::find(value, presented.as_bytes()).is_some()
+            || text.is_some_and(|key| routing.snapshot.caller_key_for(&KeyHash::of(key)).is_some())
+    };
+    let headers = cleaned(&head.headers, &key.strip_headers, is_caller_key);
     let query = head.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let (uri, headers) = key.upstream.passthrough(&format!("{path}{query}"), headers)?;
     let mut request = Request::new(());
@@ -148,7 +172,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
         let strip: Vec<_> = strip.iter().map(|name| HeaderName::from_static(name)).collect();
-        let secret = |value: &[u8]| memchr::memmem::find(value, b"sk-caller").is_some();
+        let secret = |value: &[u8]| memmem::find(value, b"sk-caller").is_some();
         cleaned(&map, &strip, secret).keys().map(ToString::to_string).collect()
     }
 

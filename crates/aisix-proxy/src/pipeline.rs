@@ -8,7 +8,7 @@ use aisix_domain::Operation;
 use aisix_upstream::{Client, RecvBody, Reuse, SendBody, SendError};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
@@ -57,12 +57,12 @@ impl Proxy {
             Err(problem) => {
                 let answer = problem.answer(dialect, request_id.to_str().unwrap_or_default());
                 record.fail(answer.status().as_u16(), &problem);
-                record.bytes_out = answer.body().len() as u64;
+                record.relayed(answer.body().len());
                 answer.map(|bytes| ProxyBody::whole(bytes, Some(record)))
             }
         };
         answer::sign(response.headers_mut(), dialect, request_id);
-        response
+        if head.method == Method::HEAD { answer::head_only(response) } else { response }
     }
 
     async fn serve<B>(
@@ -105,8 +105,8 @@ impl Proxy {
         record.caller_key = Some(caller.id);
         let bytes_max = self.gateway.options.request_body_bytes_max;
         let body = request_body::read(&head.headers, body, bytes_max, record).await?;
+        record.asked_for(body.alias());
         let target = admit::resolve(&routing, &caller.value, body.alias())?;
-        record.alias = Some(body.alias().to_owned());
         record.target = Some(target.clone());
         let upstream_model =
             target.model.entry.value.upstream_name(body.alias()).ok_or(Problem::UnknownModel)?;

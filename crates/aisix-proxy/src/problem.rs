@@ -50,6 +50,8 @@ pub(crate) enum Problem {
     AnswerUnusable(AnswerError),
     /// The upstream took longer than this.
     Timeout(Duration),
+    /// The upstream paused for longer than this inside its answer.
+    Silence(Duration),
 }
 
 /// An upstream's refusal.
@@ -176,7 +178,7 @@ impl Problem {
             Self::BodyBroken => tell(400, REQUEST, "body_incomplete", REQUEST),
             Self::BodyTimeout => tell(408, REQUEST, "body_timeout", REQUEST),
             Self::Refused(refusal) => tell_refusal(&refusal.error),
-            Self::Unreachable(SendError::ConnectTimeout) | Self::Timeout(_) => {
+            Self::Unreachable(SendError::ConnectTimeout) | Self::Timeout(_) | Self::Silence(_) => {
                 tell(504, SERVER, "upstream_timeout", "timeout_error")
             }
             Self::Unreachable(_) | Self::AnswerBroken(_) | Self::AnswerUnusable(_) => {
@@ -216,6 +218,9 @@ impl Problem {
             Self::AnswerUnusable(AnswerError::Reported(error)) => reported_message(error),
             Self::AnswerUnusable(error) => error.to_string(),
             Self::Timeout(limit) => format!("the upstream did not answer within {} ms", limit.as_millis()),
+            Self::Silence(limit) => {
+                format!("the upstream sent nothing for {} ms inside its answer", limit.as_millis())
+            }
         }
     }
 

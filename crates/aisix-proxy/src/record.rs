@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
     pub(crate) usage: Usage,
-    /// From the request's arrival to the first byte of the upstream's answer.
+    /// From the request's arrival to the first byte of the answer that goes to the caller.
     pub(crate) first_byte: Option<Duration>,
     /// From the sending of the request to the end of the upstream's answer.
     pub(crate) upstream: Option<Duration>,
@@ -39,6 +39,8 @@ pub(crate) struct Record {
     pub(crate) cause: Option<String>,
 }
 
+/// The longest alias in a log line.
+const ALIAS_CHARS_MAX: usize = 255;
 /// The status of a request whose caller went away before the answer was complete.
 const CLIENT_CLOSED: u16 = 499;
 const CLIENT_CLOSED_CODE: &str = "client_closed";
@@ -77,9 +79,21 @@ impl Record {
 
     /// The head of the upstream's answer is there.
     pub(crate) fn answered(&mut self, head: &http::response::Parts) {
-        self.first_byte = Some(self.started.elapsed());
         self.upstream_status = Some(head.status.as_u16());
         self.upstream_request_id = head.headers.get("x-request-id").cloned();
+    }
+
+    /// So many bytes go to the caller.
+    pub(crate) fn relayed(&mut self, bytes: usize) {
+        if bytes > 0 && self.first_byte.is_none() {
+            self.first_byte = Some(self.started.elapsed());
+        }
+        self.bytes_out += bytes as u64;
+    }
+
+    /// Which alias the caller asked for: for the log, so in a bounded length.
+    pub(crate) fn asked_for(&mut self, alias: &str) {
+        self.alias = Some(alias.chars().take(ALIAS_CHARS_MAX).collect());
     }
 
     /// The upstream's answer is complete, and so is the request.

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -28,7 +28,8 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let bytes = collect(body, bytes_max).await?;
+    let collected = timeout(TIME_MAX, collect(body, bytes_max)).await;
+    let bytes = collected.map_err(|_| Problem::BodyTimeout)??;
     record.bytes_in = bytes.len() as u64;
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -41,6 +42,8 @@ where
 
 /// How long a caller may pause inside its body.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long the whole body may take.
+const TIME_MAX: Duration = Duration::from_secs(600);
 const FORM: &str = "multipart/form-data";
 
 async fn collect<B>(mut body: B, bytes_max: usize) -> Result<Bytes, Problem>
@@ -70,15 +73,14 @@ where
 #[derive(Debug)]
 pub(crate) struct Limited<B> {
     body: B,
-    left: usize,
-    exceeded: Arc<AtomicBool>,
+    bytes_max: usize,
+    read: Arc<AtomicUsize>,
 }
 
 impl<B> Limited<B> {
-    /// The body, and a flag that tells afterwards whether it grew too large.
-    pub(crate) fn new(body: B, bytes_max: usize) -> (Self, Arc<AtomicBool>) {
-        let exceeded = Arc::new(AtomicBool::new(false));
-        (Self { body, left: bytes_max, exceeded: Arc::clone(&exceeded) }, exceeded)
+    /// The body; `read` counts its bytes, those of a frame that was too much included.
+    pub(crate) fn new(body: B, bytes_max: usize, read: Arc<AtomicUsize>) -> Self {
+        Self { body, bytes_max, read }
     }
 }
 
@@ -97,11 +99,9 @@ where
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|_| BodyError::Caller)?;
             let len = frame.data_ref().map_or(0, Bytes::len);
-            let Some(left) = self.left.checked_sub(len) else {
-                self.exceeded.store(true, Ordering::Relaxed);
+            if self.read.fetch_add(len, Ordering::Relaxed) + len > self.bytes_max {
                 return Err(BodyError::Caller);
-            };
-            self.left = left;
+            }
             Ok(frame)
         }))
     }

@@ -97,6 +97,11 @@ impl Routing {
             .chain(self.unusable.iter().map(move |(id, rejection)| (format!("{collection}/{id}"), rejection)))
     }
 
+    /// How many rows are stored but not in use.
+    pub(crate) fn rejection_count(&self) -> usize {
+        self.snapshot.rejection_count() + self.unusable.size()
+    }
+
     fn empty(snapshot: &Arc<Snapshot>, keys: HashTrieMapSync<ResourceId, Arc<PreparedKey>>) -> Self {
         Self {
             snapshot: Arc::clone(snapshot),
@@ -150,7 +155,9 @@ impl Routing {
     }
 
     fn put_model(&mut self, entry: &Arc<Entry<Model>>) {
-        let prepared = PreparedModel { entry: Arc::clone(entry), series: SeriesCell::default() };
+        // An edited model keeps its series: counters of labels that stay must not begin anew.
+        let series = self.models.get(&entry.id).map(|old| old.series.clone()).unwrap_or_default();
+        let prepared = PreparedModel { entry: Arc::clone(entry), series };
         self.models.insert_mut(entry.id, Arc::new(prepared));
     }
 }

@@ -134,3 +134,67 @@ async fn a_name_that_a_wildcard_answers_to_opens_its_provider() {
     harness.upstream.always("/v1/files", Reply::status(200).body("text/plain", "ok"));
     assert_eq!(harness.send(request("GET", "/passthrough/openai/files", "")).await.text(), "ok");
 }
+
+#[tokio::test]
+async fn an_answer_of_known_length_is_recorded_as_complete() {
+    let harness = stripping_nothing().await;
+    harness.upstream.always("/v1/files", Reply::status(200).body("text/plain", "twelve bytes"));
+    harness.upstream.always("/v1/gone", Reply::status(204));
+    for (method, path) in [("GET", "files"), ("HEAD", "files"), ("DELETE", "gone")] {
+        // A server stops asking once it has as many bytes as the head announced.
+        let response = harness.begin(request(method, &format!("/passthrough/corp/{path}"), "")).await;
+        let mut body = response.into_body();
+        while !http_body::Body::is_end_stream(&body) {
+            http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+        }
+        drop(body);
+        let line = harness.log().pop().unwrap();
+        assert!(line.get("error").is_none() && line["upstream_ms"].is_f64(), "{method} {path}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_are_counted_and_a_refusal_that_drips_is_not_waited_for() {
+    let mut options = options();
+    options.first_byte_timeout = std::time::Duration::from_millis(200);
+    let harness = start_with(options, |builder, base| {
+        let key = builder.provider_key("main", base, SECRET);
+        builder.model("fast", "gpt", key);
+        builder.caller_key(CALLER, &["fast"]);
+    })
+    .await;
+    let slow = Reply::status(401)
+        .body("text/plain", "x".repeat(1000))
+        .split(1)
+        .paced(std::time::Duration::from_millis(100));
+    harness.upstream.next("/v1/files", slow);
+    assert_eq!(harness.send(request("POST", "/passthrough/openai/files", "12345")).await.status, 504);
+    assert_eq!(harness.log()[0]["bytes_in"], 5);
+    harness.upstream.next("/v1/files", Reply::status(403).body("text/plain", SECRET));
+    assert_eq!(
+        harness.send(request("GET", "/passthrough/openai/files", "")).await.problem().2,
+        "upstream_auth_error"
+    );
+}
+
+#[tokio::test]
+async fn another_callers_key_does_not_go_up_either() {
+    let harness = start_with(options(), |builder, base| {
+        let key = builder.provider_key_with("main", base, SECRET, |key| {
+            key.strip_headers = StripHeaders::new([""; 0]).unwrap()
+        });
+        builder.model("fast", "gpt", key);
+        builder.caller_key(CALLER, &["fast"]);
+        builder.caller_key("sk-other-caller", &["fast"]);
+    })
+    .await;
+    let mut sent = request("GET", "/passthrough/openai/files", "");
+    sent.headers_mut().insert("authorization", "Bearer sk-other-caller".parse().unwrap());
+    harness.send(sent).await;
+    let seen = harness.upstream.last_request();
+    assert!(
+        seen.headers.values().all(|value| !value.to_str().unwrap().contains("caller")),
+        "{:?}",
+        seen.headers
+    );
+}

@@ -43,7 +43,7 @@ async fn metrics_count_calls_by_alias_and_refusals_by_code() {
     for line in [
         r#"aisix_requests_total{alias="fast",provider="openai",provider_key="main",adapter="openai",status_class="2xx"} 2"#,
         r#"gen_ai_server_request_duration_count{alias="fast",provider="openai",provider_key="main",adapter="openai",status_class="2xx"} 2"#,
-        r#"gen_ai_server_time_to_first_token_count{alias="fast",provider="openai",provider_key="main",adapter="openai"} 2"#,
+        r#"gen_ai_server_time_to_first_token_count{alias="fast",provider="openai",provider_key="main",adapter="openai"} 1"#,
         r#"gen_ai_client_token_usage_count{alias="fast",provider="openai",provider_key="main",adapter="openai",gen_ai_token_type="output"} 2"#,
         r#"aisix_requests_refused_total{status_class="4xx",code="model_not_found"} 1"#,
         "aisix_requests_in_flight 0",
@@ -113,4 +113,53 @@ async fn nothing_that_is_written_holds_a_secret() {
     seen += &harness.status("/metrics").await;
     seen += &harness.status("/status/config").await;
     assert!(!seen.contains(SECRET) && !seen.contains(CALLER), "{seen}");
+}
+
+#[tokio::test]
+async fn a_head_request_is_complete_and_says_how_long_the_answer_would_be() {
+    let harness = start().await;
+    let mut request = crate::harness::get("/v1/models");
+    *request.method_mut() = http::Method::HEAD;
+    let answer = harness.send(request).await;
+    assert!(answer.body.is_empty() && answer.header("content-length").parse::<usize>().unwrap() > 0);
+    let line = &harness.log()[0];
+    assert_eq!((line["status"].as_u64(), line["bytes_out"].as_u64()), (Some(200), Some(0)), "{line}");
+}
+
+#[tokio::test]
+async fn the_log_says_which_alias_was_refused() {
+    let harness = start().await;
+    harness.post(CHAT, r#"{"model":"nope"}"#).await;
+    assert_eq!(harness.log()[0]["alias"], "nope");
+}
+
+#[tokio::test]
+async fn renaming_a_provider_key_leaves_no_series_behind_and_editing_a_model_keeps_its_counters() {
+    let update = |name: &str, timeout_ms| {
+        let mut builder = SnapshotBuilder::new();
+        let key = builder.provider_key(name, "http://127.0.0.1:1/v1", SECRET);
+        builder.model_with("fast", "gpt", key, |model| model.timeout_ms = timeout_ms);
+        builder.caller_key(CALLER, &["*"]);
+        let rows = [(aisix_domain::ResourceKind::ProviderKey, 1), (aisix_domain::ResourceKind::Model, 2)];
+        let touched = rows.map(|(kind, id)| aisix_domain::ResourceRef {
+            kind,
+            id: aisix_domain::ResourceId::from_u128(id),
+        });
+        aisix_domain::Update {
+            snapshot: builder.build(),
+            touched: aisix_domain::Touched::Rows(touched.into()),
+        }
+    };
+    let harness = start().await;
+    let call = async || harness.post(CHAT, r#"{"model":"fast"}"#).await;
+    harness.gateway.updated(&update("old", None));
+    call().await;
+    harness.gateway.updated(&update("old", Some(1000)));
+    call().await;
+    let metrics = harness.status("/metrics").await;
+    assert!(metrics.contains(r#"provider_key="old",adapter="openai",status_class="5xx"} 2"#), "{metrics}");
+    harness.gateway.updated(&update("new", None));
+    call().await;
+    let metrics = harness.status("/metrics").await;
+    assert!(!metrics.contains("old") && metrics.contains(r#"provider_key="new""#), "{metrics}");
 }

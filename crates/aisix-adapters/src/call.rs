@@ -66,10 +66,11 @@ impl Body {
     /// Reads a `multipart/form-data` body that has one field `model`.
     ///
     /// # Errors
-    /// `invalid_multipart`, `model_required`, `invalid_model`.
+    /// `invalid_multipart`, also for a form that another reader may find another model in; `model_required`,
+    /// `invalid_model`.
     pub fn multipart(bytes: Bytes, content_type: &str) -> Result<Self, Invalid> {
         let malformed =
-            || Invalid::new("invalid_multipart", "", "the body is not well-formed multipart/form-data");
+            || Invalid::new("invalid_multipart", "", "the body is not unambiguous multipart/form-data");
         let boundary = multipart::boundary(content_type).ok_or_else(malformed)?;
         let fields = multipart::fields(&bytes, boundary, "model").ok_or_else(malformed)?;
         let alias_at = match fields.as_slice() {

@@ -12,6 +12,7 @@ mod family;
 mod json;
 mod multipart;
 pub mod openai;
+mod parameters;
 mod passthrough;
 pub mod preview;
 mod redact;

@@ -44,21 +44,17 @@ impl Proxy {
     {
         let (head, body) = request.into_parts();
         let route = route(&head.method, head.uri.path());
-        match route {
-            Ok(Route::Alive) => return answer::health(!self.gateway.is_draining()),
-            Ok(Route::Ready) => return answer::health(self.gateway.is_ready()),
-            _ => {}
-        }
         let dialect = dialect(head.uri.path(), &head.headers);
         let request_id = request_id(&head.headers);
-        let mut record = Record::new(&self.gateway, request_id.clone());
-        let mut response = match self.serve(route, &head, body, &mut record).await {
-            Ok(answer) => answer.into_response(record),
-            Err(problem) => {
-                let answer = problem.answer(dialect, request_id.to_str().unwrap_or_default());
-                record.fail(answer.status().as_u16(), &problem);
-                record.relayed(answer.body().len());
-                answer.map(|bytes| ProxyBody::whole(bytes, Some(record)))
+        let mut response = match route {
+            Ok(Route::Alive) => answer::health(!self.gateway.is_draining()),
+            Ok(Route::Ready) => answer::health(self.gateway.is_ready()),
+            _ => {
+                let mut record = Record::new(&self.gateway, request_id.clone());
+                match self.serve(route, &head, body, &mut record).await {
+                    Ok(answer) => answer.into_response(record),
+                    Err(problem) => problem.into_response(dialect, record),
+                }
             }
         };
         answer::sign(response.headers_mut(), dialect, request_id);

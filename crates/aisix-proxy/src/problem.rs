@@ -11,6 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use crate::body::ProxyBody;
+use crate::record::Record;
+
 /// Why a request is not answered with an upstream's answer.
 #[derive(Debug)]
 pub(crate) enum Problem {
@@ -109,7 +112,7 @@ impl Problem {
     }
 
     /// The answer.
-    pub(crate) fn answer(&self, dialect: Dialect, request_id: &str) -> Response<Bytes> {
+    fn answer(&self, dialect: Dialect, request_id: &str) -> Response<Bytes> {
         let telling = self.telling();
         let body = match dialect {
             Dialect::Openai => json!({"error": {
@@ -151,6 +154,14 @@ impl Problem {
             Self::Refused(refusal) => write_refusal_headers(refusal, headers),
             _ => {}
         }
+    }
+
+    /// The answer with its record, which ends the request when the body ends.
+    pub(crate) fn into_response(self, dialect: Dialect, mut record: Box<Record>) -> Response<ProxyBody> {
+        let answer = self.answer(dialect, record.request_id.to_str().unwrap_or_default());
+        record.fail(answer.status().as_u16(), &self);
+        record.relayed(answer.body().len());
+        answer.map(|bytes| ProxyBody::whole(bytes, Some(record)))
     }
 
     fn telling(&self) -> Telling {

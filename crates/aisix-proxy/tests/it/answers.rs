@@ -29,7 +29,11 @@ async fn every_answer_is_signed() {
     let harness = start().await;
     let mut request = post("/v1/chat/completions", r#"{"model":"fast"}"#);
     request.headers_mut().insert("x-aisix-request-id", "job-1".parse().unwrap());
-    for answer in [harness.send(request).await, harness.send(get("/v1/nothing")).await] {
+    for answer in [
+        harness.send(request).await,
+        harness.send(get("/v1/nothing")).await,
+        harness.send(get("/readyz")).await,
+    ] {
         assert!(answer.header("server").starts_with("AISIX/"));
         assert_eq!(answer.header("x-aisix-request-id"), answer.header("x-request-id"));
         assert!(!answer.header("x-request-id").is_empty());

@@ -50,9 +50,10 @@ impl Body {
     ///
     /// # Errors
     /// `invalid_json` with line and column, `model_required`, `invalid_model`. A body that names its model
-    /// twice is refused, because the gateway and the upstream might each believe another one.
+    /// twice, in whatever case, is refused, because the gateway and the upstream might each believe another
+    /// one.
     pub fn json(bytes: Bytes) -> Result<Self, Invalid> {
-        let found = json::fields(&bytes, ["model", "stream", "stream_options"]);
+        let found = json::guarded_fields(&bytes, ["model", "stream", "stream_options"], "model");
         let [model, stream, stream_options] = found.map_err(|refused| invalid_json(&bytes, refused))?;
         let alias_at = model.filter(|at| &bytes[at.clone()] != b"null").ok_or_else(model_required)?;
         let alias = json::string(&bytes[alias_at.clone()])
@@ -179,6 +180,7 @@ enum UsageRequest {
 fn invalid_json(body: &[u8], refused: json::Refused) -> Invalid {
     let message = match refused {
         json::Refused::Repeated => "the body names model, stream or stream_options twice".to_owned(),
+        json::Refused::OtherCase => "the body spells \"model\" in another case".to_owned(),
         json::Refused::Malformed(at) => {
             let before = &body[..at.min(body.len())];
             let line_start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
@@ -227,9 +229,19 @@ mod tests {
         assert_eq!(code("{\"model\":\"a\"} x"), "invalid_json");
         assert_eq!(code("{\"model\":\"a\",\"mod\\u0065l\":\"b\"}"), "invalid_json");
         assert_eq!(code("{\"messages\":[]}"), "model_required");
+        assert_eq!(code("{\"model\":\"a\",\"Model\":\"b\"}"), "invalid_json");
+        assert_eq!(code("{\"MOD\\u0045L\":\"b\",\"model\":\"a\"}"), "invalid_json");
+        assert_eq!(code("{\"Model\":\"a\"}"), "invalid_json");
         assert_eq!(code("{\"model\":null}"), "model_required");
         assert_eq!(code("{\"model\":7}"), "invalid_model");
         assert_eq!(code("{\"model\":\"\"}"), "invalid_model");
+    }
+
+    #[test]
+    fn another_case_of_model_is_named_as_the_fault_and_only_at_the_top() {
+        let refused = Body::json(Bytes::from(r#"{"model":"a","Model":"b"}"#)).unwrap_err();
+        assert_eq!(refused.message(), "the body spells \"model\" in another case");
+        assert_eq!(body(r#"{"model":"a","Models":1,"tool":{"Model":"b"}}"#).alias(), "a");
     }
 
     #[test]

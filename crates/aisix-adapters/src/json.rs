@@ -23,6 +23,8 @@ pub(crate) enum Refused {
     Malformed(usize),
     /// A member that was asked for is there twice.
     Repeated,
+    /// A member has the name of one that was asked for, but for its case.
+    OtherCase,
 }
 
 /// Where the values of the members called `names` stand in the object that `bytes` holds.
@@ -30,9 +32,31 @@ pub(crate) fn fields<const N: usize>(
     bytes: &[u8],
     names: [&str; N],
 ) -> Result<[Option<Range<usize>>; N], Refused> {
+    fields_if(bytes, names, |_| Ok(()))
+}
+
+/// As [`fields`], of a text that others read after the gateway: some, such as Go's `encoding/json`, ignore the
+/// case of keys, so another spelling of `guarded` is refused.
+pub(crate) fn guarded_fields<const N: usize>(
+    bytes: &[u8],
+    names: [&str; N],
+    guarded: &str,
+) -> Result<[Option<Range<usize>>; N], Refused> {
+    let guarded = guarded.as_bytes();
+    fields_if(bytes, names, |key| match key.eq_ignore_ascii_case(guarded) && key != guarded {
+        true => Err(Refused::OtherCase),
+        false => Ok(()),
+    })
+}
+
+fn fields_if<const N: usize>(
+    bytes: &[u8],
+    names: [&str; N],
+    check: impl Fn(&[u8]) -> Result<(), Refused>,
+) -> Result<[Option<Range<usize>>; N], Refused> {
     let mut found = [const { None }; N];
-    let mut text = Text { bytes, at: 0 };
-    text.members(|key, value| {
+    members(bytes, |key, value| {
+        check(key)?;
         let Some(place) = names.iter().position(|name| key == name.as_bytes()) else { return Ok(()) };
         match found[place].replace(value) {
             None => Ok(()),
@@ -40,6 +64,15 @@ pub(crate) fn fields<const N: usize>(
         }
     })?;
     Ok(found)
+}
+
+/// Visits the members of the object that `bytes` holds, repeated ones too: each key decoded, each value's
+/// place.
+pub(crate) fn members(
+    bytes: &[u8],
+    visit: impl FnMut(&[u8], Range<usize>) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    Text { bytes, at: 0 }.members(visit)
 }
 
 /// Whether the text is one JSON value of any kind, to the same depth of checking.
@@ -96,7 +129,6 @@ struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Visits the members of an object that is the whole text: each key decoded, each value's place.
     fn members(
         &mut self,
         mut visit: impl FnMut(&[u8], Range<usize>) -> Result<(), Refused>,

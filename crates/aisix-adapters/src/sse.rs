@@ -35,7 +35,7 @@ enum Data {
     /// One line: where it stands in the raw bytes.
     Line(usize, usize),
     /// Several lines, joined by line feeds.
-    Joined(Bytes),
+    Joined(Vec<u8>),
 }
 
 /// An event grew past [`EVENT_BYTES_MAX`].
@@ -155,7 +155,7 @@ impl SseEvent {
                 _ => (start + colon + 1).min(end),
             };
             match &line[..colon] {
-                b"data" => data = data.with_line(&raw, value, end),
+                b"data" => data.push(&raw, value, end),
                 b"event" => name = Some((value, end)),
                 _ => {}
             }
@@ -166,13 +166,18 @@ impl SseEvent {
 }
 
 impl Data {
-    fn with_line(self, raw: &Bytes, start: usize, end: usize) -> Self {
-        let first = match self {
-            Self::Absent => return Self::Line(start, end),
-            Self::Line(first, last) => raw.slice(first..last),
-            Self::Joined(joined) => joined,
-        };
-        Self::Joined([&first, &b"\n"[..], &raw[start..end]].concat().into())
+    /// Appends a line in place: an event may have nearly as many lines as it has bytes.
+    fn push(&mut self, raw: &[u8], start: usize, end: usize) {
+        match self {
+            Self::Absent => *self = Self::Line(start, end),
+            Self::Line(first, last) => {
+                *self = Self::Joined([&raw[*first..*last], &raw[start..end]].join(&b'\n'))
+            }
+            Self::Joined(joined) => {
+                joined.push(b'\n');
+                joined.extend_from_slice(&raw[start..end]);
+            }
+        }
     }
 }
 
@@ -229,6 +234,13 @@ mod tests {
         let rest: Vec<_> =
             std::iter::from_fn(|| reader.next_event().unwrap()).filter_map(|e| e.data().map(text)).collect();
         assert_eq!(rest, ["b"]);
+    }
+
+    #[test]
+    fn many_lines_are_joined_in_one_pass() {
+        const LINES: usize = 500_000;
+        let joined = data(&("data: abcdefgh\n".repeat(LINES) + "\n"));
+        assert_eq!(joined, [["abcdefgh"; LINES].join("\n")]);
     }
 
     #[test]

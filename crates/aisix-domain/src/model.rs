@@ -31,12 +31,14 @@ pub struct Model {
 }
 
 /// Prices per 1000 tokens, in the operator's currency.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
     /// Per 1000 prompt tokens.
     pub input_per_1k: f64,
     /// Per 1000 completion tokens.
     pub output_per_1k: f64,
+    /// Fields of the row's prices that this version does not know.
+    pub unknown_fields: UnknownFields,
 }
 
 impl Model {
@@ -100,7 +102,7 @@ impl Cost {
     pub fn new(input_per_1k: f64, output_per_1k: f64) -> Result<Self, Invalid> {
         let valid = |price: f64| price.is_finite() && price >= 0.0;
         if valid(input_per_1k) && valid(output_per_1k) {
-            return Ok(Self { input_per_1k, output_per_1k });
+            return Ok(Self { input_per_1k, output_per_1k, unknown_fields: UnknownFields::default() });
         }
         Err(Invalid::new("invalid_cost", "/cost", "prices are numbers of zero or more"))
     }

@@ -1,7 +1,5 @@
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
 use crate::{Adapter, DisplayName, Invalid, Provider, Secret, UnknownFields};
 
 /// The longest `api_base`, in bytes.
@@ -48,6 +46,8 @@ pub struct TelemetryTags {
     pub byo_label: Option<String>,
     /// Label of the key itself.
     pub pk_label: Option<String>,
+    /// Labels of the row that this version does not know.
+    pub unknown_fields: UnknownFields,
 }
 
 /// Header names in lower case, without repetitions, in the order given.
@@ -106,15 +106,6 @@ impl TelemetryTags {
             ("pk_label", self.pk_label.as_ref()),
         ]
     }
-
-    /// The tags as JSON: `featured` first, then the labels that are set.
-    pub fn to_json(&self) -> Map<String, Value> {
-        let featured = ("featured".to_owned(), Value::Bool(self.featured));
-        let set = self.labels().into_iter().filter_map(|(name, label)| Some((name, label?)));
-        std::iter::once(featured)
-            .chain(set.map(|(name, label)| (name.to_owned(), label.as_str().into())))
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -131,6 +122,11 @@ mod tests {
         }
     }
 
+    fn later() -> UnknownFields {
+        let value = serde_json::value::to_raw_value("canary-later").unwrap();
+        UnknownFields::new(vec![("later".to_owned(), value)])
+    }
+
     #[test]
     fn debug_of_a_whole_key_shows_no_secret() {
         let key = ProviderKey {
@@ -139,12 +135,10 @@ mod tests {
             api_base: None,
             provider: Provider::parse("openai").unwrap(),
             adapter: Adapter::Openai,
-            telemetry_tags: TelemetryTags::default(),
+            telemetry_tags: TelemetryTags { unknown_fields: later(), ..TelemetryTags::default() },
             strip_headers: StripHeaders::default(),
             stream_usage: None,
-            unknown_fields: UnknownFields::new(
-                [("later".to_owned(), "canary-later".into())].into_iter().collect(),
-            ),
+            unknown_fields: later(),
         };
         assert!(!format!("{key:?} {key:#?}").contains("canary"));
     }

@@ -1,26 +1,36 @@
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-/// Fields of a stored row that this version does not know. They are kept when the row is written again and
-/// otherwise ignored. `Debug` shows their names only: a newer version may keep secrets in them.
-#[derive(Clone, Default, PartialEq)]
-pub struct UnknownFields(Map<String, Value>);
+/// Fields of a stored object that this version does not know, each value as its exact text. They are kept when
+/// the object is written again and otherwise ignored. `Debug` shows their names only: a newer version may keep
+/// secrets in them.
+#[derive(Clone, Default)]
+pub struct UnknownFields(Vec<(String, Box<RawValue>)>);
 
 impl UnknownFields {
     /// The given fields, in their order.
-    pub fn new(fields: Map<String, Value>) -> Self {
+    pub fn new(fields: Vec<(String, Box<RawValue>)>) -> Self {
         Self(fields)
     }
 
-    /// The fields, for the store's encoder.
-    pub fn fields(&self) -> &Map<String, Value> {
-        &self.0
+    /// The fields with the text of their values, for the store's encoder.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.get()))
     }
 }
 
+/// The same names with the same texts in the same order.
+impl PartialEq for UnknownFields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for UnknownFields {}
+
 impl fmt::Debug for UnknownFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }

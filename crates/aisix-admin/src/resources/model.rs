@@ -115,7 +115,7 @@ impl ResourceApi for Model {
             provider: body.provider.as_deref().map(Provider::parse).transpose()?,
             timeout_ms: timeout("/timeout", body.timeout)?,
             stream_timeout_ms: timeout("/stream_timeout", body.stream_timeout)?,
-            cost: body.cost.map(|cost| Cost::new(cost.input_per_1k, cost.output_per_1k)).transpose()?,
+            cost: body.cost.map(|given| cost(given, change)).transpose()?,
             unknown_fields: change.old().map(|old| old.unknown_fields.clone()).unwrap_or_default(),
         })
     }
@@ -123,6 +123,12 @@ impl ResourceApi for Model {
     fn check_references(&self, _id: ResourceId, snapshot: &Snapshot) -> Result<(), Problem> {
         provider_key_of(self, snapshot).map(drop).ok_or_else(|| unknown_provider_key().into())
     }
+}
+
+fn cost(given: CostJson, change: Change<'_, Model>) -> Result<Cost, Invalid> {
+    let old = change.old().and_then(|old| old.cost.as_ref());
+    let unknown_fields = old.map(|old| old.unknown_fields.clone()).unwrap_or_default();
+    Ok(Cost { unknown_fields, ..Cost::new(given.input_per_1k, given.output_per_1k)? })
 }
 
 fn unknown_provider_key() -> Invalid {
@@ -153,14 +159,13 @@ impl<'a> From<&'a Model> for ModelView<'a> {
             provider: model.provider.as_deref(),
             timeout: model.timeout_ms,
             stream_timeout: model.stream_timeout_ms,
-            cost: model.cost.map(CostJson::from),
+            cost: model.cost.as_ref().map(CostJson::from),
         }
     }
 }
 
-impl From<Cost> for CostJson {
-    fn from(cost: Cost) -> Self {
-        let Cost { input_per_1k, output_per_1k } = cost;
-        Self { input_per_1k, output_per_1k }
+impl From<&Cost> for CostJson {
+    fn from(cost: &Cost) -> Self {
+        Self { input_per_1k: cost.input_per_1k, output_per_1k: cost.output_per_1k }
     }
 }

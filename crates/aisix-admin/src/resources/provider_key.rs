@@ -112,7 +112,7 @@ impl ResourceApi for ProviderKey {
             api_base: body.api_base.as_deref().map(Into::into),
             provider: Provider::parse(&body.provider)?,
             adapter,
-            telemetry_tags: body.telemetry_tags.clone().unwrap_or_default().into(),
+            telemetry_tags: telemetry_tags(body.telemetry_tags.clone().unwrap_or_default(), change),
             strip_headers: strip_headers(body.strip_headers.as_deref())?,
             stream_usage: body.stream_usage,
             unknown_fields: change.old().map(|old| old.unknown_fields.clone()).unwrap_or_default(),
@@ -156,6 +156,13 @@ fn secret_required(why: &'static str) -> Invalid {
     Invalid::new("secret_required", "/secret", why)
 }
 
+fn telemetry_tags(given: TagsJson, change: Change<'_, ProviderKey>) -> TelemetryTags {
+    let TagsJson { featured, kind, branded_provider, byo_label, pk_label } = given;
+    let unknown_fields = change.old().map(|old| old.telemetry_tags.unknown_fields.clone());
+    let unknown_fields = unknown_fields.unwrap_or_default();
+    TelemetryTags { featured, kind, branded_provider, byo_label, pk_label, unknown_fields }
+}
+
 fn strip_headers(names: Option<&[String]>) -> Result<StripHeaders, Invalid> {
     names.map_or_else(|| Ok(StripHeaders::default()), StripHeaders::new)
 }
@@ -184,14 +191,7 @@ impl<'a> From<&'a ProviderKey> for ProviderKeyView<'a> {
 
 impl From<&TelemetryTags> for TagsJson {
     fn from(tags: &TelemetryTags) -> Self {
-        let TelemetryTags { featured, kind, branded_provider, byo_label, pk_label } = tags.clone();
-        Self { featured, kind, branded_provider, byo_label, pk_label }
-    }
-}
-
-impl From<TagsJson> for TelemetryTags {
-    fn from(tags: TagsJson) -> Self {
-        let TagsJson { featured, kind, branded_provider, byo_label, pk_label } = tags;
+        let TelemetryTags { featured, kind, branded_provider, byo_label, pk_label, .. } = tags.clone();
         Self { featured, kind, branded_provider, byo_label, pk_label }
     }
 }

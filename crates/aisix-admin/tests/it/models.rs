@@ -70,6 +70,22 @@ async fn a_patch_removes_optional_fields() {
 }
 
 #[tokio::test]
+async fn prices_of_a_later_version_stay_as_long_as_there_are_prices() {
+    let (service, key) = with_provider_key().await;
+    let id = "db8613ea-2ecd-40e4-91aa-08197119f766";
+    let row = format!(
+        r#"{{"display_name":"a","model_name":"m","provider_key_id":"{key}","cost":{{"input_per_1k":1,"output_per_1k":2,"cached":1.50}}}}"#
+    );
+    service.store_row(&format!("/aisix/models/{id}"), row).await;
+    let path = format!("PATCH /admin/v1/models/{id}");
+    let value = service.send(&path, &json!({"cost": {"input_per_1k": 3}})).await.value();
+    assert_eq!(value["cost"], json!({"input_per_1k": 3.0, "output_per_1k": 2.0}));
+    assert!(service.stored("models", id).await.contains(r#""cached":1.50"#));
+    service.send(&path, &json!({"cost": null})).await.value();
+    assert!(!service.stored("models", id).await.contains("cost"));
+}
+
+#[tokio::test]
 async fn revisions_count_the_changes_of_one_resource() {
     let (service, key) = with_provider_key().await;
     let path = format!("/admin/v1/models/{}", service.create("models", &model("a", &key)).await);

@@ -25,7 +25,8 @@ impl Record for CallerKey {
             .put("allowed_models", allowed_models)
             .put_set("expires_at", self.expires_at.as_ref().map(Timestamp::as_str))
             .put_set("disabled", self.disabled.then_some(true))
-            .finish(&self.unknown_fields)
+            .put_unknown(&self.unknown_fields)
+            .finish()
     }
 }
 

@@ -1,44 +1,56 @@
-use aisix_domain::{Invalid, UnknownFields};
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::fmt;
 
-/// The fields of a stored object that were not read yet.
+use aisix_domain::{Invalid, UnknownFields};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The fields of a stored object that were not read yet, each value as its exact text.
 pub(super) struct Fields {
-    map: Map<String, Value>,
+    members: Members,
     /// JSON pointer to the object.
     at: &'static str,
 }
 
-/// The fields of an object to store.
+/// The members of a JSON object in their order. Of a name that occurs twice the last value counts.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+/// The text of an object to store.
 #[derive(Default)]
-pub(super) struct Writer(Map<String, Value>);
+pub(super) struct Writer {
+    names: Vec<String>,
+    /// The members without the braces around them.
+    text: String,
+}
+
+// === impl Fields ===
 
 impl Fields {
     pub(super) fn parse(value: &[u8]) -> Result<Self, Invalid> {
         // The parser's own message may quote the input; its place does not.
         let unreadable = |e: serde_json::Error| {
-            let message = format!("the value is not JSON (line {}, column {})", e.line(), e.column());
+            let message = match e.is_data() {
+                true => "must be a JSON object".to_owned(),
+                false => format!("the value is not JSON (line {}, column {})", e.line(), e.column()),
+            };
             Invalid::new("unreadable_record", "", message)
         };
-        Self::of(serde_json::from_slice(value).map_err(unreadable)?, "")
-    }
-
-    fn of(value: Value, at: &'static str) -> Result<Self, Invalid> {
-        match value {
-            Value::Object(map) => Ok(Self { map, at }),
-            _ => Err(Invalid::new("unreadable_record", at, "must be a JSON object")),
-        }
-    }
-
-    /// Takes a field as it is.
-    pub(super) fn value(&mut self, name: &str) -> Option<Value> {
-        self.map.shift_remove(name).filter(|value| !value.is_null())
+        Ok(Self { members: serde_json::from_slice(value).map_err(unreadable)?, at: "" })
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Invalid> {
-        self.typed(name, "a string", |value| match value {
-            Value::String(text) => Some(text),
-            _ => None,
-        })
+        self.typed(name, "a string")
+    }
+
+    /// A string, or the text of an object.
+    pub(super) fn text_or_document(&mut self, name: &str) -> Result<Option<String>, Invalid> {
+        let Some(raw) = self.members.take(name) else { return Ok(None) };
+        if raw.get().starts_with('{') {
+            return Ok(Some(raw.get().to_owned()));
+        }
+        self.read(name, &raw, "a string or a JSON object")
     }
 
     pub(super) fn required_text(&mut self, name: &str) -> Result<String, Invalid> {
@@ -46,48 +58,52 @@ impl Fields {
     }
 
     pub(super) fn bool(&mut self, name: &str) -> Result<Option<bool>, Invalid> {
-        self.typed(name, "true or false", |value| value.as_bool())
+        self.typed(name, "true or false")
     }
 
     pub(super) fn unsigned(&mut self, name: &str) -> Result<Option<u64>, Invalid> {
-        self.typed(name, "a whole number of zero or more", |value| value.as_u64())
+        self.typed(name, "a whole number of zero or more")
     }
 
     pub(super) fn required_number(&mut self, name: &str) -> Result<f64, Invalid> {
-        let number = self.typed(name, "a number", |value| value.as_f64())?;
-        number.ok_or_else(|| self.missing(name))
+        self.typed(name, "a number")?.ok_or_else(|| self.missing(name))
     }
 
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Invalid> {
-        self.typed(name, "an array of strings", |value| match value {
-            Value::Array(items) => items.into_iter().map(text_of).collect(),
-            _ => None,
-        })
+        self.typed(name, "an array of strings")
     }
 
-    pub(super) fn object(&mut self, name: &'static str, at: &'static str) -> Result<Option<Self>, Invalid> {
-        self.value(name).map(|value| Self::of(value, at)).transpose()
+    pub(super) fn object(&mut self, name: &str, at: &'static str) -> Result<Option<Self>, Invalid> {
+        let members = self.typed(name, "a JSON object")?;
+        Ok(members.map(|members| Self { members, at }))
     }
 
     /// What is left.
     pub(super) fn unknown(self) -> UnknownFields {
-        UnknownFields::new(self.map)
+        UnknownFields::new(self.members.0)
     }
 
     pub(super) fn missing(&self, name: &str) -> Invalid {
         Invalid::new("unreadable_record", self.pointer(name), format!("{name} is missing"))
     }
 
-    fn typed<T>(
-        &mut self,
+    /// Takes a field; `null` is the same as none.
+    fn typed<T: DeserializeOwned>(&mut self, name: &str, wanted: &str) -> Result<Option<T>, Invalid> {
+        match self.members.take(name) {
+            Some(raw) => self.read(name, &raw, wanted),
+            None => Ok(None),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
         name: &str,
+        raw: &RawValue,
         wanted: &str,
-        read: impl FnOnce(Value) -> Option<T>,
     ) -> Result<Option<T>, Invalid> {
-        let Some(value) = self.value(name) else { return Ok(None) };
         let mistyped =
-            || Invalid::new("unreadable_record", self.pointer(name), format!("{name} must be {wanted}"));
-        read(value).map(Some).ok_or_else(mistyped)
+            |_| Invalid::new("unreadable_record", self.pointer(name), format!("{name} must be {wanted}"));
+        serde_json::from_str(raw.get()).map_err(mistyped)
     }
 
     fn pointer(&self, name: &str) -> String {
@@ -95,19 +111,49 @@ impl Fields {
     }
 }
 
-fn text_of(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
+// === impl Members ===
+
+impl Members {
+    fn take(&mut self, name: &str) -> Option<Box<RawValue>> {
+        let index = self.0.iter().position(|(member, _)| member == name)?;
+        Some(self.0.remove(index).1)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+        let mut members: Vec<(String, Box<RawValue>)> = Vec::new();
+        let mut places = HashMap::new();
+        while let Some((name, value)) = access.next_entry::<String, Box<RawValue>>()? {
+            let place = *places.entry(name.clone()).or_insert(members.len());
+            match members.get_mut(place) {
+                Some((_, earlier)) => *earlier = value,
+                None => members.push((name, value)),
+            }
+        }
+        Ok(Members(members))
     }
 }
 
 // === impl Writer ===
 
 impl Writer {
-    pub(super) fn put(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
-        self
+    pub(super) fn put(self, name: &str, value: impl Into<Value>) -> Self {
+        self.put_text(name, &value.into().to_string())
     }
 
     pub(super) fn put_set(self, name: &str, value: Option<impl Into<Value>>) -> Self {
@@ -117,11 +163,37 @@ impl Writer {
         }
     }
 
-    /// The stored bytes. A field that a newer version wrote never replaces one that this version knows.
-    pub(super) fn finish(mut self, unknown: &UnknownFields) -> Vec<u8> {
-        for (name, value) in unknown.fields() {
-            self.0.entry(name.as_str()).or_insert_with(|| value.clone());
+    pub(super) fn put_object(self, name: &str, object: Option<Self>) -> Self {
+        match object {
+            Some(object) => self.put_text(name, &object.into_text()),
+            None => self,
         }
-        Value::Object(self.0).to_string().into_bytes()
+    }
+
+    /// A field that a newer version wrote never replaces one that this version knows.
+    pub(super) fn put_unknown(self, unknown: &UnknownFields) -> Self {
+        let known = self.names.clone();
+        let others = unknown.iter().filter(|(name, _)| known.iter().all(|put| put != name));
+        others.fold(self, |writer, (name, text)| writer.put_text(name, text))
+    }
+
+    /// The stored bytes.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.into_text().into_bytes()
+    }
+
+    fn put_text(mut self, name: &str, value: &str) -> Self {
+        if !self.names.is_empty() {
+            self.text.push(',');
+        }
+        self.text.push_str(&Value::from(name).to_string());
+        self.text.push(':');
+        self.text.push_str(value);
+        self.names.push(name.to_owned());
+        self
+    }
+
+    fn into_text(self) -> String {
+        format!("{{{}}}", self.text)
     }
 }

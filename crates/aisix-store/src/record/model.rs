@@ -1,5 +1,4 @@
 use aisix_domain::{Cost, DisplayName, Invalid, Model, Provider};
-use serde_json::Value;
 
 use super::Record;
 use super::fields::{Fields, Writer};
@@ -35,8 +34,9 @@ impl Record for Model {
             .put_set("provider", self.provider.as_deref())
             .put_set("timeout", self.timeout_ms)
             .put_set("stream_timeout", self.stream_timeout_ms)
-            .put_set("cost", self.cost.map(cost_json))
-            .finish(&self.unknown_fields)
+            .put_object("cost", self.cost.as_ref().map(cost_writer))
+            .put_unknown(&self.unknown_fields)
+            .finish()
     }
 }
 
@@ -46,11 +46,15 @@ fn timeout(fields: &mut Fields, name: &str, pointer: &'static str) -> Result<Opt
 
 fn cost(fields: &mut Fields) -> Result<Option<Cost>, Invalid> {
     let Some(mut cost) = fields.object("cost", "/cost")? else { return Ok(None) };
-    Cost::new(cost.required_number("input_per_1k")?, cost.required_number("output_per_1k")?).map(Some)
+    let prices = Cost::new(cost.required_number("input_per_1k")?, cost.required_number("output_per_1k")?)?;
+    Ok(Some(Cost { unknown_fields: cost.unknown(), ..prices }))
 }
 
-fn cost_json(cost: Cost) -> Value {
-    serde_json::json!({ "input_per_1k": cost.input_per_1k, "output_per_1k": cost.output_per_1k })
+fn cost_writer(cost: &Cost) -> Writer {
+    Writer::default()
+        .put("input_per_1k", cost.input_per_1k)
+        .put("output_per_1k", cost.output_per_1k)
+        .put_unknown(&cost.unknown_fields)
 }
 
 #[cfg(test)]
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_record_is_written_back_byte_for_byte() {
-        let rest = r#","provider":"corp","timeout":1000,"stream_timeout":2000,"cost":{"input_per_1k":0.5,"output_per_1k":1.25},"later":[1]"#;
+        let rest = r#","provider":"corp","timeout":1000,"stream_timeout":2000,"cost":{"input_per_1k":0.5,"output_per_1k":1.25,"cached":1.50},"later":[1,1.50,12345678901234567890123,{"b": 1e3}]"#;
         for rest in ["", rest] {
             let text =
                 format!(r#"{{"display_name":"openai/*","model_name":"*","provider_key_id":"{ID}"{rest}}}"#);

@@ -2,7 +2,6 @@ use aisix_domain::{
     API_BASE_BYTES_MAX, DisplayName, Invalid, Provider, ProviderKey, Secret, StripHeaders, TelemetryTags,
     UnknownAdapter,
 };
-use serde_json::Value;
 
 use super::Record;
 use super::fields::{Fields, Writer};
@@ -30,23 +29,18 @@ impl Record for ProviderKey {
             .put_set("api_base", self.api_base.as_deref())
             .put("provider", &*self.provider)
             .put("adapter", self.adapter.as_str())
-            .put("telemetry_tags", self.telemetry_tags.to_json())
+            .put_object("telemetry_tags", Some(tags_writer(&self.telemetry_tags)))
             .put("strip_headers", self.strip_headers.names())
             .put_set("stream_usage", self.stream_usage)
-            .finish(&self.unknown_fields)
+            .put_unknown(&self.unknown_fields)
+            .finish()
     }
 }
 
 /// A string, or a JSON document whose text is the secret.
 fn secret(fields: &mut Fields) -> Result<Secret, Invalid> {
-    match fields.value("secret") {
-        Some(Value::String(text)) => Secret::new(text),
-        Some(document @ Value::Object(_)) => Secret::new(document.to_string()),
-        Some(_) => {
-            Err(Invalid::new("unreadable_record", "/secret", "secret must be a string or a JSON object"))
-        }
-        None => Err(fields.missing("secret")),
-    }
+    let text = fields.text_or_document("secret")?;
+    Secret::new(text.ok_or_else(|| fields.missing("secret"))?)
 }
 
 fn api_base(fields: &mut Fields) -> Result<Option<std::sync::Arc<str>>, Invalid> {
@@ -67,7 +61,17 @@ fn telemetry_tags(fields: &mut Fields) -> Result<TelemetryTags, Invalid> {
         branded_provider: tags.text("branded_provider")?,
         byo_label: tags.text("byo_label")?,
         pk_label: tags.text("pk_label")?,
+        unknown_fields: tags.unknown(),
     })
+}
+
+fn tags_writer(tags: &TelemetryTags) -> Writer {
+    let featured = Writer::default().put("featured", tags.featured);
+    let labelled = tags
+        .labels()
+        .into_iter()
+        .fold(featured, |writer, (name, label)| writer.put_set(name, label.map(String::as_str)));
+    labelled.put_unknown(&tags.unknown_fields)
 }
 
 fn strip_headers(fields: &mut Fields) -> Result<StripHeaders, Invalid> {
@@ -90,7 +94,7 @@ mod tests {
     fn a_record_is_written_back_byte_for_byte() {
         for text in [
             r#"{"display_name":"a","secret":"sk-1","api_base":"https://x/v1","provider":"openai","adapter":"openai","telemetry_tags":{"featured":false},"strip_headers":["cookie"]}"#,
-            r#"{"display_name":"a","secret":"sk-1","provider":"aws","adapter":"bedrock","telemetry_tags":{"featured":true,"kind":"k","pk_label":"p"},"strip_headers":[],"stream_usage":false,"later":{"b":1,"a":[2]},"zzz":"x"}"#,
+            r#"{"display_name":"a","secret":"sk-1","provider":"aws","adapter":"bedrock","telemetry_tags":{"featured":true,"kind":"k","pk_label":"p","later":{"n": 1.50}},"strip_headers":[],"stream_usage":false,"later":{"b":1,"a":[12345678901234567890123]},"zzz":"\u0041"}"#,
         ] {
             assert_eq!(String::from_utf8(decoded(text).unwrap().encode()).unwrap(), text);
         }
@@ -104,6 +108,16 @@ mod tests {
         assert_eq!(key.telemetry_tags, TelemetryTags::default());
         assert_eq!(key.strip_headers, StripHeaders::default());
         assert_eq!((key.api_base, key.stream_usage), (None, None));
+    }
+
+    #[test]
+    fn a_repeated_field_counts_as_it_is_written_last() {
+        let key = decoded(
+            r#"{"display_name":"a","display_name":"b","secret":"s","provider":"p","adapter":"openai","later":1,"later":2}"#,
+        );
+        let key = key.unwrap();
+        assert_eq!(&*key.display_name, "b");
+        assert_eq!(key.unknown_fields.iter().collect::<Vec<_>>(), [("later", "2")]);
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl<'s, T: ResourceApi> StoredRow<'s, T> {
     fn find(admin: &Admin, snapshot: &'s Snapshot, id: ResourceId) -> Result<Self, Problem> {
         let key = admin.layout().resource_key(ResourceRef { kind: T::KIND, id });
         let last_good = T::collection(snapshot).get(id);
-        let is_readable = !snapshot.rejections().any(|(rejected, _)| **rejected == *key);
+        let is_readable = snapshot.rejection(&key).is_none();
         if last_good.is_none() && is_readable {
             return Err(Problem::NotFound(T::KIND));
         }

@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use http::header;
 use http::response::Parts;
 
+use super::members::Members;
 use super::stream::Stream;
 use crate::family::{APPLICATION_JSON, is_media_type};
 use crate::{AnswerError, AnswerReader, Mode, Redactor, Usage, json};
@@ -60,14 +61,13 @@ impl AnswerReader for Reader {
     }
 
     fn whole(&mut self, body: Bytes) -> Result<Bytes, AnswerError> {
-        let Ok([model, usage]) = json::fields(&body, ["model", "usage"]) else {
-            // Some answers are other JSON (a transcription may be one string): nothing in them to change.
-            return other_json(body);
+        let Ok(members) = Members::read(&body, &self.alias) else {
+            return if is_other_json(&body) { Ok(body) } else { Err(AnswerError::NotJson) };
         };
-        self.usage = usage.and_then(|at| Usage::from_openai(&body[at])).unwrap_or_default();
-        match model.filter(|at| names_model(&body[at.clone()])) {
-            Some(at) => Ok(json::splice(&body, &[(at, &self.alias)])),
-            None => Ok(body),
+        self.usage = members.usage.and_then(Usage::from_openai).unwrap_or_default();
+        match members.edits.as_slice() {
+            [] => Ok(body),
+            edits => Ok(json::splice(&body, edits)),
         }
     }
 
@@ -92,14 +92,9 @@ impl AnswerReader for Reader {
     }
 }
 
-fn other_json(body: Bytes) -> Result<Bytes, AnswerError> {
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    if !is_object && json::is_value(&body) { Ok(body) } else { Err(AnswerError::NotJson) }
-}
-
-/// Whether a `model` names one; `null` stays as it is.
-pub(super) fn names_model(value: &[u8]) -> bool {
-    value.starts_with(b"\"")
+/// Some answers and events are other JSON (a transcription may be one string): nothing in them to change.
+pub(super) fn is_other_json(data: &[u8]) -> bool {
+    !data.trim_ascii_start().starts_with(b"{") && json::is_value(data)
 }
 
 #[cfg(test)]
@@ -130,6 +125,14 @@ mod tests {
         assert_eq!(whole(r#"{"model":null}"#).unwrap(), r#"{"model":null}"#);
         assert_eq!(whole(r#"{"data":[]}"#).unwrap(), r#"{"data":[]}"#);
         assert_eq!(whole(r#""text""#).unwrap(), r#""text""#);
+    }
+
+    #[test]
+    fn every_model_is_replaced_and_the_last_usage_counts() {
+        let mut reader = reader(Operation::Chat);
+        let answer = r#"{"model":"gpt","usage":{"prompt_tokens":1},"mod\u0065l":"gpt","model":null,"usage":{"prompt_tokens":2}}"#;
+        assert_eq!(reader.whole(Bytes::from(answer)).unwrap(), answer.replace("\"gpt\"", "\"fast\""));
+        assert_eq!(reader.usage().input_tokens, Some(2));
     }
 
     #[test]

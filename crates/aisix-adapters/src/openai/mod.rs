@@ -5,6 +5,7 @@
 
 mod answer;
 mod error;
+mod members;
 mod stream;
 pub(crate) mod url;
 

@@ -1,15 +1,13 @@
 //! The family's event streams: chat and completions end with `[DONE]`, responses, images and transcriptions
 //! with an event of a final type.
 
-use std::ops::Range;
-
 use aisix_domain::Operation;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use serde_json::json;
 
-use super::answer::names_model;
 use super::error;
+use super::members::{Members, shifted};
 use crate::sse::{SseEvent, SseReader};
 use crate::{AnswerError, Redactor, Usage, json};
 
@@ -32,31 +30,6 @@ pub(super) struct Stream {
     usage: Option<Usage>,
     /// The number that the next event of a responses stream has.
     sequence_number: u64,
-}
-
-/// The members of an event that matter, as they stand in its data.
-struct Head<'d> {
-    data: &'d [u8],
-    model: Option<Range<usize>>,
-    usage: Option<Range<usize>>,
-    choices: Option<Range<usize>>,
-    error: Option<Range<usize>>,
-    response: Option<Range<usize>>,
-    kind: Option<Range<usize>>,
-    sequence_number: Option<Range<usize>>,
-}
-
-impl<'d> Head<'d> {
-    fn read(data: &'d [u8]) -> Result<Self, AnswerError> {
-        let names = ["model", "usage", "choices", "error", "response", "type", "sequence_number"];
-        let found = json::fields(data, names).map_err(|_| AnswerError::NotJson)?;
-        let [model, usage, choices, error, response, kind, sequence_number] = found;
-        Ok(Self { data, model, usage, choices, error, response, kind, sequence_number })
-    }
-
-    fn value(&self, at: &Option<Range<usize>>) -> Option<&'d [u8]> {
-        at.clone().map(|at| &self.data[at])
-    }
 }
 
 impl Stream {
@@ -131,20 +104,16 @@ impl Stream {
     }
 
     fn relay_json(&mut self, event: &SseEvent, data: &[u8], out: &mut BytesMut) -> Result<(), AnswerError> {
-        let head = Head::read(data)?;
-        let kind = head.value(&head.kind).and_then(json::string).unwrap_or_default();
-        if let Some(reported) = self.reported_error(&head, &kind) {
+        let alias = self.alias.clone();
+        let Ok(members) = Members::read(data, &alias) else { return Err(AnswerError::NotJson) };
+        let members = members.with_response();
+        let kind = members.kind.and_then(json::string).unwrap_or_default();
+        if let Some(reported) = self.reported_error(data, &members, &kind) {
             return Err(reported);
         }
-        // Events of a responses stream carry the whole response in a member.
-        let response = head.response.clone().map(|at| (at.start, &data[at]));
-        let nested = response.and_then(|(start, response)| Some((start, Head::read(response).ok()?)));
-        let is_usage_chunk = self.note(&head, nested.as_ref().map(|(_, nested)| nested));
+        let is_usage_chunk = self.note(&members);
         if !(self.hide_usage && is_usage_chunk) {
-            let inner =
-                nested.and_then(|(start, nested)| nested.model.map(|at| start + at.start..start + at.end));
-            let model = head.model.clone().or(inner).filter(|at| names_model(&data[at.clone()]));
-            write_with_alias(event, data, model, &self.alias, out);
+            write_edited(event, data, members.edits, out);
         }
         let end = End::of(self.operation, &kind);
         self.ended |= end != End::NotYet;
@@ -153,25 +122,24 @@ impl Stream {
     }
 
     /// An error inside a stream ends it: clients raise on any event with an `error`.
-    fn reported_error(&self, head: &Head<'_>, kind: &str) -> Option<AnswerError> {
-        let has_error = head.value(&head.error).is_some_and(|error| error != b"null");
+    fn reported_error(&self, data: &[u8], members: &Members<'_>, kind: &str) -> Option<AnswerError> {
+        let has_error = members.error.is_some_and(|error| error != b"null");
         if !has_error && kind != "error" {
             return None;
         }
-        let body = serde_json::from_slice(head.data).unwrap_or_default();
+        let body = serde_json::from_slice(data).unwrap_or_default();
         let error = error::from_value(StatusCode::OK, &body, &self.redactor);
         Some(AnswerError::Reported(Box::new(error)))
     }
 
     /// Remembers what the event says. Tells whether it is the chunk that only reports usage.
-    fn note(&mut self, head: &Head<'_>, nested: Option<&Head<'_>>) -> bool {
-        let usage = head.value(&head.usage).or(nested.and_then(|nested| nested.value(&nested.usage)));
-        let usage = usage.and_then(Usage::from_openai);
+    fn note(&mut self, members: &Members<'_>) -> bool {
+        let usage = members.usage.and_then(Usage::from_openai);
         self.usage = usage.or(self.usage);
-        if let Some(number) = head.value(&head.sequence_number).and_then(number) {
+        if let Some(number) = members.sequence_number.and_then(number) {
             self.sequence_number = number.saturating_add(1);
         }
-        usage.is_some() && head.value(&head.choices).is_some_and(is_empty_array)
+        usage.is_some() && members.choices.is_some_and(is_empty_array)
     }
 }
 
@@ -184,23 +152,19 @@ fn is_empty_array(value: &[u8]) -> bool {
     inner.is_some_and(|inner| inner.trim_ascii().is_empty())
 }
 
-fn write_with_alias(
-    event: &SseEvent,
-    data: &[u8],
-    model: Option<Range<usize>>,
-    alias: &[u8],
-    out: &mut BytesMut,
-) {
-    let Some(range) = model else { return out.put_slice(event.raw()) };
+fn write_edited(event: &SseEvent, data: &[u8], mut edits: Vec<json::Edit<'_>>, out: &mut BytesMut) {
+    if edits.is_empty() {
+        return out.put_slice(event.raw());
+    }
     if let Some(start) = event.data_start() {
-        let at = start + range.start..start + range.end;
-        return json::splice_into(out, event.raw(), &[(at, alias)]);
+        edits = edits.into_iter().map(|edit| shifted(edit, start)).collect();
+        return json::splice_into(out, event.raw(), &edits);
     }
     // Data of several lines is written as the same lines again.
     if let Some(name) = event.name() {
         out.put_slice(&[b"event: ", name, b"\n"].concat());
     }
-    for line in json::splice(data, &[(range, alias)]).split(|b| *b == b'\n') {
+    for line in json::splice(data, &edits).split(|b| *b == b'\n') {
         out.put_slice(&[b"data: ", line, b"\n"].concat());
     }
     out.put_slice(b"\n");
@@ -319,6 +283,22 @@ mod tests {
         out.clear();
         responses.write_error("c", "m", &mut out);
         assert_eq!(&out[..], b"event: error\ndata: {\"type\":\"error\",\"code\":\"c\",\"message\":\"m\",\"param\":null,\"sequence_number\":2}\n\n");
+    }
+
+    #[test]
+    fn every_model_of_an_event_is_replaced() {
+        let chat = "data: {\"model\":\"gpt\",\"choices\":[],\"model\":\"gpt\"}\n\ndata: [DONE]\n\n";
+        assert_eq!(relay_one(Operation::Chat, chat), (chat.replace("gpt", "fast"), Ok(())));
+        let responses = RESPONSES
+            .replace(
+                "\"response\":{",
+                "\"response\":{\"model\":\"gpt-5\"},\"response\":{\"model\":\"gpt-5\",",
+            )
+            .replace("\"usage\":{", "\"usage\":null,\"usage\":{");
+        let mut stream = stream(Operation::Responses, false);
+        let expected = (responses.replace("gpt-5", "fast"), Ok(()));
+        assert_eq!(relayed(&mut stream, &[responses.as_bytes()]), expected);
+        assert_eq!(stream.usage().unwrap().output_tokens, Some(4));
     }
 
     #[test]

@@ -17,11 +17,13 @@ impl AdminKeys {
         Self(keys.iter().map(|key| digest(&SHA256, key.expose_secret().as_bytes())).collect())
     }
 
-    /// Whether one of the headers carries an admin key.
+    /// Whether the headers carry an admin key and no other credential: a wrong one beside a right one is a
+    /// mistake that the caller should hear of.
     pub(crate) fn accept(&self, headers: &HeaderMap) -> bool {
-        let bearer = headers.get(header::AUTHORIZATION).and_then(bearer_token);
-        let api_key = headers.get(X_API_KEY).map(HeaderValue::as_bytes);
-        [bearer, api_key].into_iter().flatten().any(|presented| self.contain(presented))
+        let bearers = headers.get_all(header::AUTHORIZATION).iter().map(bearer_token);
+        let api_keys = headers.get_all(X_API_KEY).iter().map(|value| Some(value.as_bytes()));
+        let mut presented = bearers.chain(api_keys).peekable();
+        presented.peek().is_some() && presented.all(|token| token.is_some_and(|token| self.contain(token)))
     }
 
     /// Compares with every key, so that the time does not tell which one is near.
@@ -44,10 +46,33 @@ mod tests {
     use super::*;
 
     fn accepted(name: &'static str, value: &'static str) -> bool {
+        all_accepted(&[(name, value)])
+    }
+
+    fn all_accepted(presented: &[(&'static str, &'static str)]) -> bool {
         let keys = AdminKeys::new(&["first".into(), "second key".into()]);
-        let headers =
-            HeaderMap::from_iter([(http::HeaderName::from_static(name), HeaderValue::from_static(value))]);
+        let mut headers = HeaderMap::new();
+        for (name, value) in presented {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
         keys.accept(&headers)
+    }
+
+    #[test]
+    fn every_credential_presented_must_be_right() {
+        let right = [("authorization", "Bearer first"), ("x-api-key", "second key")];
+        assert!(all_accepted(&right));
+        for wrong in [
+            ("authorization", "Bearer wrong"),
+            ("authorization", "Basic first"),
+            ("x-api-key", "wrong"),
+            ("x-api-key", ""),
+        ] {
+            for right in right {
+                assert!(!all_accepted(&[right, wrong]), "{wrong:?}");
+                assert!(!all_accepted(&[wrong, right]), "{wrong:?}");
+            }
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ async fn everything_under_admin_is_closed_without_a_key() {
             &[("authorization", "Bearer wrong")],
             &[("authorization", "Basic x")],
             &[("x-api-key", "")],
+            &[("x-api-key", ADMIN_KEY), ("authorization", "Bearer wrong")],
         ] {
             let answer = service.send_as(line, headers, "{}").await;
             answer.refused(401, "unauthorized");

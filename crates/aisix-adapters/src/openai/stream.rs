@@ -6,12 +6,16 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use serde_json::json;
 
+use super::answer::is_other_json;
 use super::error;
 use super::members::{Members, shifted};
 use crate::sse::{SseEvent, SseReader};
 use crate::{AnswerError, Redactor, Usage, json};
 
 const DONE: &[u8] = b"[DONE]";
+/// Beginnings of the names of events whose data is JSON.
+const OWN_EVENTS: [&[u8]; 5] =
+    [b"response.", b"image_generation.", b"image_edit.", b"transcript.", b"speech."];
 
 /// Passes events on, with the alias in place of `model`.
 #[derive(Debug)]
@@ -93,19 +97,25 @@ impl Stream {
             return Ok(());
         }
         match event.data() {
-            None => out.put_slice(event.raw()),
             Some(data) if data.trim_ascii() == DONE => {
                 (self.ended, self.complete) = (true, true);
                 out.put_slice(event.raw());
             }
-            Some(data) => self.relay_json(event, data, out)?,
+            Some(data) if !data.trim_ascii().is_empty() => self.relay_json(event, data, out)?,
+            _ => out.put_slice(event.raw()),
         }
         Ok(())
     }
 
     fn relay_json(&mut self, event: &SseEvent, data: &[u8], out: &mut BytesMut) -> Result<(), AnswerError> {
         let alias = self.alias.clone();
-        let Ok(members) = Members::read(data, &alias) else { return Err(AnswerError::NotJson) };
+        let Ok(members) = Members::read(data, &alias) else {
+            if is_own(event.name()) && !is_other_json(data) {
+                return Err(AnswerError::NotJson);
+            }
+            out.put_slice(event.raw());
+            return Ok(());
+        };
         let members = members.with_response();
         let kind = members.kind.and_then(json::string).unwrap_or_default();
         if let Some(reported) = self.reported_error(data, &members, &kind) {
@@ -140,6 +150,15 @@ impl Stream {
             self.sequence_number = number.saturating_add(1);
         }
         usage.is_some() && members.choices.is_some_and(is_empty_array)
+    }
+}
+
+/// Whether an event belongs to a dialect whose data is JSON. Others are a vendor's own, to keep the connection
+/// alive for instance, and clients pass over them.
+fn is_own(name: Option<&[u8]>) -> bool {
+    match name {
+        None | Some(b"" | b"message" | b"error") => true,
+        Some(name) => OWN_EVENTS.iter().any(|prefix| name.starts_with(prefix)),
     }
 }
 
@@ -283,6 +302,37 @@ mod tests {
         out.clear();
         responses.write_error("c", "m", &mut out);
         assert_eq!(&out[..], b"event: error\ndata: {\"type\":\"error\",\"code\":\"c\",\"message\":\"m\",\"param\":null,\"sequence_number\":2}\n\n");
+    }
+
+    #[test]
+    fn events_that_carry_nothing_of_the_answer_are_relayed() {
+        for event in [
+            "data:",
+            "data:  \ndata",
+            "event: ping\ndata:",
+            "event: ping\ndata: 2026-01-01 00:00",
+            "event: keepalive\ndata: {",
+            "event: ping\ndata: {\"type\":\"ping\"}",
+            "data: null",
+            "data: \"keepalive\"",
+        ] {
+            let text = format!("{event}\n\n{CHAT}");
+            assert_eq!(relay_one(Operation::Chat, &text), (text.replace("gpt-4o-2024", "fast"), Ok(())));
+        }
+    }
+
+    #[test]
+    fn broken_json_in_an_event_of_the_answer_ends_the_stream() {
+        for event in [
+            "data: {\"model\":",
+            "data: hello",
+            "event: message\ndata: {",
+            "event: error\ndata: Internal Server Error",
+            "event: response.created\ndata: {",
+        ] {
+            let (seen, result) = relay_one(Operation::Chat, &format!("{event}\n\n{CHAT}"));
+            assert_eq!((seen.as_str(), result), ("", Err(AnswerError::NotJson)), "{event}");
+        }
     }
 
     #[test]

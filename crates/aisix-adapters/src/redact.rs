@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::Range;
 
 use aisix_domain::Secret;
 
@@ -11,9 +12,12 @@ const TEXT_BYTES_MAX: usize = 4096;
 const CREDENTIAL_PREFIXES: [&str; 8] = ["sk-", "sk_", "AKIA", "ASIA", "AIza", "ya29.", "eyJ", "gsk_"];
 /// A word shorter than this is no credential.
 const CREDENTIAL_BYTES_MIN: usize = 8;
+/// A shorter secret may be part of any word (`none`, `EMPTY` where an upstream wants no key): only the whole
+/// word is taken for it.
+const SECRET_BYTES_SURE: usize = 8;
 
 /// Takes out of an upstream's text what must not reach a caller or a log: the credential, whatever looks like
-/// one, and the upstream's address.
+/// one, and addresses. Every URL goes, because one that has the host in another spelling tells as much.
 #[derive(Clone)]
 pub struct Redactor {
     secret: Secret,
@@ -23,16 +27,23 @@ pub struct Redactor {
 impl Redactor {
     /// For texts of the upstream at `host` that is called with `secret`.
     pub fn new(secret: &Secret, host: &str) -> Self {
-        Self { secret: secret.clone(), host: host.to_owned() }
+        Self { secret: secret.clone(), host: host.trim_matches(['[', ']']).to_ascii_lowercase() }
     }
 
     /// The text without them, cut to 4 KiB.
     pub fn clean(&self, text: &str) -> String {
-        let text = cut(text).replace(self.secret.reveal(), REMOVED);
-        let text = without_address(&text, &self.host);
-        text.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>[]{}".contains(c))
+        let text = without(text, |text, from| find_secret(text, from, self.secret.reveal()));
+        let text = without(&text, find_url);
+        let lower = text.to_ascii_lowercase();
+        let text = without(&text, |text, from| {
+            let host = find_word(&lower, from, &self.host)?;
+            Some(host.start..host.end + authority_rest_len(&text[host.end..]))
+        });
+        let clean: String = text
+            .split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>[]{}".contains(c))
             .map(without_credential)
-            .collect()
+            .collect();
+        cut(&clean).to_owned()
     }
 }
 
@@ -50,12 +61,54 @@ fn cut(text: &str) -> &str {
     &text[..end]
 }
 
-/// Loopback names are everywhere and reveal nothing; any other host goes, with the URL around it.
-fn without_address(text: &str, host: &str) -> String {
-    let contains = |word: &str| word.to_ascii_lowercase().contains(host);
-    text.split_inclusive(char::is_whitespace)
-        .map(|word| if contains(word) { redacted(word) } else { word.to_owned() })
-        .collect()
+/// The text with every place that `find` points at, searching from an offset, replaced.
+fn without(text: &str, find: impl Fn(&str, usize) -> Option<Range<usize>>) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    while let Some(place) = find(text, from).filter(|place| !place.is_empty()) {
+        out.push_str(&text[from..place.start]);
+        out.push_str(REMOVED);
+        from = place.end;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+fn find_secret(text: &str, from: usize, secret: &str) -> Option<Range<usize>> {
+    if secret.len() < SECRET_BYTES_SURE {
+        return find_word(text, from, secret);
+    }
+    let start = from + text[from..].find(secret)?;
+    Some(start..start + secret.len())
+}
+
+/// `word`, where no letter or digit goes on with it.
+fn find_word(text: &str, from: usize, word: &str) -> Option<Range<usize>> {
+    let goes_on = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    let places = text[from..].match_indices(word).map(|(at, _)| from + at..from + at + word.len());
+    places
+        .into_iter()
+        .find(|place| !text[..place.start].ends_with(goes_on) && !text[place.end..].starts_with(goes_on))
+}
+
+/// An absolute URL of any scheme.
+fn find_url(text: &str, from: usize) -> Option<Range<usize>> {
+    let separator = from + text[from..].find("://")?;
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    let start = from + text[from..separator].trim_end_matches(is_scheme).len();
+    Some(start..separator + url_len(&text[separator..]))
+}
+
+/// How much of the text belongs to a URL; punctuation at its end belongs to the sentence.
+fn url_len(text: &str) -> usize {
+    let ends = |c: char| c.is_whitespace() || "\"'`<>\\".contains(c);
+    let url = text.split(ends).next().unwrap_or_default();
+    url.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}']).len()
+}
+
+/// How much of what follows a host still is its address: a port, a path.
+fn authority_rest_len(text: &str) -> usize {
+    let port = text.strip_prefix(':').is_some_and(|port| port.starts_with(|c: char| c.is_ascii_digit()));
+    if port || text.starts_with('/') { url_len(text) } else { 0 }
 }
 
 fn without_credential(word: &str) -> String {
@@ -76,7 +129,11 @@ mod tests {
     use super::*;
 
     fn clean(text: &str) -> String {
-        Redactor::new(&Secret::new("hunter2-hunter2").unwrap(), "llm.corp.example").clean(text)
+        clean_for("hunter2-hunter2", "llm.corp.example", text)
+    }
+
+    fn clean_for(secret: &str, host: &str, text: &str) -> String {
+        Redactor::new(&Secret::new(secret).unwrap(), host).clean(text)
     }
 
     #[test]
@@ -84,6 +141,7 @@ mod tests {
         for (text, expected) in [
             ("Incorrect API key: sk-abc***wxyz. See docs.", "Incorrect API key: [redacted] See docs."),
             ("key hunter2-hunter2 is wrong", "key [redacted] is wrong"),
+            ("key=xhunter2-hunter2x", "key=x[redacted]x"),
             ("cannot reach https://LLM.corp.example:8443/v1/x now", "cannot reach [redacted] now"),
             ("{\"key\":\"AIzaSyA1234567\"}", "{\"key\":\"[redacted]\"}"),
             ("'messages' must not be empty", "'messages' must not be empty"),
@@ -91,6 +149,44 @@ mod tests {
         ] {
             assert_eq!(clean(text), expected);
         }
+    }
+
+    #[test]
+    fn an_address_goes_in_every_spelling() {
+        for (text, expected) in [
+            ("at http://%6clm.corp.example/v1, retry", "at [redacted], retry"),
+            ("(HTTPS://10.0.0.7:8000/v1/chat?x=1). Bye", "([redacted]). Bye"),
+            ("{\"url\":\"http://[fd00::7]:80/x\"}", "{\"url\":\"[redacted]\"}"),
+            ("grpc+tls://a/b http://c", "[redacted] [redacted]"),
+            ("dial LLM.Corp.Example:8443: refused", "dial [redacted]: refused"),
+            ("POST llm.corp.example/v1/chat failed", "POST [redacted] failed"),
+            ("Host llm.corp.example.", "Host [redacted]."),
+            ("xllm.corp.example llm.corp.examples", "xllm.corp.example llm.corp.examples"),
+            ("and/or: yes, 5:// 6", "and/or: yes, [redacted] 6"),
+        ] {
+            assert_eq!(clean(text), expected);
+        }
+        assert_eq!(
+            clean_for("k", "[fd00::7]", "dial fd00::7 or [fd00::7]"),
+            "dial [redacted] or [[redacted]]"
+        );
+    }
+
+    #[test]
+    fn a_short_secret_or_host_is_a_whole_word() {
+        assert_eq!(
+            clean_for("e", "vllm", "the vLLMEngine of vllm-x failed"),
+            "the vLLMEngine of vllm-x failed"
+        );
+        assert_eq!(clean_for("e", "vllm", "e: vLLM:8000/v1 is down"), "[redacted]: [redacted] is down");
+        assert_eq!(clean_for("EMPTY", "a", "EMPTY_INPUT \"EMPTY\""), "EMPTY_INPUT \"[redacted]\"");
+        assert_eq!(clean_for("none", "a", "nonexistent"), "nonexistent");
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_not_half_shown() {
+        let clean = clean(&format!("{} hunter2-hunter2", "a".repeat(TEXT_BYTES_MAX - 8)));
+        assert!(!clean.contains("hunter"), "{}", &clean[TEXT_BYTES_MAX - 20..]);
     }
 
     #[test]

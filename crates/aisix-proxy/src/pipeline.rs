@@ -1,5 +1,6 @@
 //! The life of a request, for every operation alike.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +39,18 @@ impl Proxy {
     }
 
     /// Answers a request. Every problem is an answer too, in the dialect of the route.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<ProxyBody>
+    ///
+    /// The future is boxed, because servers keep a service's future until the answer's body has ended: what is
+    /// in the box (the caller's body, for one) is let go of when the head is there, and a stream costs less.
+    pub fn handle<B>(&self, request: Request<B>) -> Pin<Box<dyn Future<Output = Response<ProxyBody>> + Send>>
+    where
+        B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
+    {
+        let proxy = self.clone();
+        Box::pin(async move { proxy.answer(request).await })
+    }
+
+    async fn answer<B>(&self, request: Request<B>) -> Response<ProxyBody>
     where
         B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
     {

@@ -45,6 +45,8 @@ where
                 let service = factory(index);
                 server.serve(listener, service).await
             });
+            // Requests that were cut off end here: they must have said so before the process goes on to end.
+            runtime.shutdown_background();
             let _ = done.send(result);
         })?;
         ended.push(end);
@@ -55,7 +57,7 @@ where
 // === impl Workers ===
 
 impl Workers {
-    /// Waits until every worker has drained.
+    /// Waits until every worker has drained, and nothing of its requests is left.
     ///
     /// # Errors
     /// [`WorkerLost`] as soon as one ended for another reason.

@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
+use super::raw;
 use super::registry::Ticket;
 use super::tracked::Tracked;
 use super::vitals::{Verdict, Vitals};
@@ -25,8 +26,6 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// What an HTTP/2 request may hold of its answer before the client takes it.
 const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
-
-const LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Both protocols, set up once per listener.
 #[derive(Clone)]
@@ -127,7 +126,7 @@ impl Http {
 }
 
 async fn answer_late<T: AsyncWrite + Unpin>(stream: &mut T) -> io::Result<()> {
-    stream.write_all(LATE).await?;
+    stream.write_all(raw::late().as_bytes()).await?;
     stream.flush().await
 }
 

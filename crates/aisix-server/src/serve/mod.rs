@@ -5,6 +5,7 @@
 //! a limit. So every time limit here holds to within two sweeps, and never early.
 
 mod connection;
+mod raw;
 mod registry;
 mod tracked;
 mod vitals;
@@ -24,7 +25,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tokio::net::TcpStream;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Interval, MissedTickBehavior, timeout};
 
 use self::connection::Http;
 use self::registry::Registry;
@@ -36,10 +37,10 @@ pub const HEADERS_MAX: usize = 100;
 
 const SWEEP_INTERVAL_MIN: Duration = Duration::from_millis(20);
 const SWEEP_INTERVAL_MAX: Duration = Duration::from_secs(1);
+/// How long connections that were cut off may take to notice.
+const CUT_OFF_TIME_MAX: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const REFUSAL_READ_BYTES_MAX: usize = 4096;
-const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n\
-    content-length: 0\r\n\r\n";
 
 /// What a listener grants its connections.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ impl Server {
     }
 
     /// Serves one listener on the current runtime until the shutdown has closed it and every connection has
-    /// ended, or until the shutdown cuts them off.
+    /// ended, by itself or because the shutdown cut it off.
     ///
     /// # Errors
     /// When the socket cannot be used on this runtime.
@@ -132,6 +133,7 @@ impl Server {
         registry.drain();
         self.finish(&registry, &mut sweep).await;
         registry.close();
+        let _ = timeout(CUT_OFF_TIME_MAX, registry.emptied()).await;
         Ok(())
     }
 
@@ -196,7 +198,7 @@ fn refuse(stream: TcpStream, tls: bool) {
     }
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.read(&mut [0; REFUSAL_READ_BYTES_MAX]);
-        let _ = stream.write_all(REFUSAL);
+        let _ = stream.write_all(raw::refusal().as_bytes());
     }
 }
 

@@ -84,6 +84,13 @@ impl Registry {
         self.ended.notified().await;
     }
 
+    /// Waits until no connection is open.
+    pub(crate) async fn emptied(&self) {
+        while !self.is_empty() {
+            self.ended().await;
+        }
+    }
+
     fn judge_all(&self, verdict: Verdict) {
         for vitals in self.open.lock().values() {
             vitals.judge(verdict);

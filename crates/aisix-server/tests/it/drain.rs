@@ -57,8 +57,10 @@ async fn a_second_signal_cuts_off_at_once() {
     eventually(|| server.routes.endless.load(Ordering::SeqCst) == 1).await;
     server.triggers.send(()).unwrap();
     server.triggers.send(()).unwrap();
-    let _ = within(client.read_to_end(&mut Vec::new())).await;
+    let endless = server.routes.endless.clone();
     server.ended().await;
+    assert_eq!(endless.load(Ordering::SeqCst), 0, "what was cut off has ended before the server");
+    let _ = within(client.read_to_end(&mut Vec::new())).await;
 }
 
 #[tokio::test]

@@ -63,7 +63,12 @@ async fn headers_that_take_too_long_are_answered_408() {
     let mut used = server.connect().await;
     ask(&mut used, "/").await;
     send(&mut used, "GET / HT").await;
-    assert_eq!(status(&rest(&mut fresh).await), "408");
+    assert_eq!(
+        rest(&mut fresh).await,
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: 90\r\n\r\n\
+         {\"error\":{\"code\":\"headers_too_slow\",\"message\":\"the headers of the request took too long\"}}"
+    );
     assert_eq!(status(&rest(&mut used).await), "408");
 }
 
@@ -142,7 +147,14 @@ async fn a_connection_too_many_is_answered_503_until_another_one_ends() {
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     ask(&mut first, "/").await;
     ask(&mut second, "/").await;
-    assert_eq!(status(&rest(&mut server.connect().await).await), "503");
+    let refusal = rest(&mut server.connect().await).await;
+    assert_eq!(status(&refusal), "503");
+    assert!(refusal.contains("\r\ncontent-type: application/json\r\n"), "{refusal}");
+    assert!(
+        refusal.ends_with(
+            "{\"error\":{\"code\":\"too_many_connections\",\"message\":\"too many connections\"}}"
+        )
+    );
     drop(first);
     loop {
         let mut third = server.connect().await;

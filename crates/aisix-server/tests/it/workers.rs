@@ -1,13 +1,25 @@
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use aisix_server::listen;
 use aisix_server::serve::{Limits, Server};
+use aisix_server::shutdown::DrainLimits;
 use aisix_server::workers;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use tokio::net::TcpStream;
 
-use crate::harness::{Routes, ask, drain_limits, limits, localhost, rest, status, triggered, within};
+use crate::harness::{
+    Routes, ask, drain_limits, eventually, get, limits, localhost, rest, send, status, triggered, within,
+};
+
+const RELUCTANCE: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn every_worker_serves_the_port_with_a_service_of_its_own() {
@@ -22,6 +34,45 @@ async fn every_worker_serves_the_port_with_a_service_of_its_own() {
     }
     triggers.send(()).unwrap();
     within(workers.finished()).await.unwrap();
+}
+
+/// A request that takes a while to go away, as one that logs does.
+struct Reluctant(Arc<AtomicUsize>);
+
+impl Drop for Reluctant {
+    fn drop(&mut self) {
+        std::thread::sleep(RELUCTANCE);
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_gone_before_the_workers_are() {
+    let listeners = listen::bind_shared("test.addr", localhost(), 2).unwrap();
+    let addr = listeners[0].local_addr().unwrap();
+    let (triggers, shutdown) = triggered(DrainLimits { min: Duration::ZERO, max: Duration::ZERO });
+    let (begun, gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (began, goes) = (begun.clone(), gone.clone());
+    let service = service_fn(move |_: Request<Incoming>| {
+        began.fetch_add(1, Ordering::SeqCst);
+        let request = Reluctant(goes.clone());
+        async move {
+            // Some of what belongs to a request runs in tasks of its own.
+            tokio::spawn(async move {
+                let _request = request;
+                std::future::pending::<()>().await;
+            });
+            std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>().await
+        }
+    });
+    let server = Server::new(limits(), None, shutdown);
+    let workers = workers::spawn(listeners, &server, move |_| service.clone()).unwrap();
+    let mut client = TcpStream::connect(addr).await.unwrap();
+    send(&mut client, get("/")).await;
+    eventually(|| begun.load(Ordering::SeqCst) == 1).await;
+    triggers.send(()).unwrap();
+    within(workers.finished()).await.unwrap();
+    assert_eq!(gone.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -47,8 +47,8 @@ pub(crate) enum Problem {
     UnknownField { field: String, known: &'static [&'static str] },
     #[error("the field is required")]
     FieldRequired { field: String },
-    #[error("the field is {found}; expected is {expected}")]
-    WrongType { field: String, found: &'static str, expected: String },
+    #[error("{} must be {expected}", if .field.is_empty() { "the body" } else { .field })]
+    WrongType { field: String, expected: String },
     #[error(transparent)]
     Invalid(#[from] Invalid),
     #[error("there is no such parameter; known are {}", .known.join(", "))]

@@ -23,10 +23,9 @@ struct Typed(Value);
 /// What does not fit, without the value that does not.
 #[derive(Debug)]
 enum Mismatch {
-    Type { found: &'static str, expected: String },
+    Type { expected: String },
     Unknown { name: String, known: &'static [&'static str] },
     Missing { name: &'static str },
-    Other,
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -43,6 +42,12 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 // === impl Typed ===
 
+impl Typed {
+    fn require(self, fits: impl FnOnce(&Value) -> bool, expected: &str) -> Result<Self, Mismatch> {
+        if fits(&self.0) { Ok(self) } else { Err(Mismatch::Type { expected: expected.to_owned() }) }
+    }
+}
+
 impl<'de> Deserializer<'de> for Typed {
     type Error = Mismatch;
 
@@ -55,13 +60,42 @@ impl<'de> Deserializer<'de> for Typed {
             Value::Object(members) => visitor.visit_map(MapDeserializer::new(
                 members.into_iter().map(|(name, value)| (name, Typed(value))),
             )),
-            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-                (Some(value), _, _) => visitor.visit_u64(value),
-                (None, Some(value), _) => visitor.visit_i64(value),
-                (None, None, Some(value)) => visitor.visit_f64(value),
-                (None, None, None) => Err(Mismatch::Other),
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(value), _) => visitor.visit_u64(value),
+                (None, Some(value)) => visitor.visit_i64(value),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
             },
         }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_boolean, "true or false")?.deserialize_any(visitor)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_u64, "a whole number of zero or more")?.deserialize_any(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_number, "a number")?.deserialize_any(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_string, "a string")?.deserialize_any(visitor)
+    }
+
+    /// Strings are all that the arrays of requests hold.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_array, "an array of strings")?.deserialize_any(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mismatch> {
+        self.require(Value::is_object, "a JSON object")?.deserialize_any(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
@@ -77,8 +111,8 @@ impl<'de> Deserializer<'de> for Typed {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct enum identifier ignored_any
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 char str bytes byte_buf unit unit_struct tuple tuple_struct map
+        enum identifier ignored_any
     }
 }
 
@@ -95,7 +129,7 @@ impl<'de> IntoDeserializer<'de, Mismatch> for Typed {
 impl Mismatch {
     fn at(self, mut field: String) -> Problem {
         match self {
-            Self::Type { found, expected } => Problem::WrongType { field, found, expected },
+            Self::Type { expected } => Problem::WrongType { field, expected },
             Self::Unknown { name, known } => {
                 name_last(&mut field, &name);
                 Problem::UnknownField { field, known }
@@ -104,11 +138,6 @@ impl Mismatch {
                 name_last(&mut field, name);
                 Problem::FieldRequired { field }
             }
-            Self::Other => Problem::WrongType {
-                field,
-                found: "something else",
-                expected: "a value of its kind".to_owned(),
-            },
         }
     }
 }
@@ -132,11 +161,11 @@ impl std::error::Error for Mismatch {}
 
 impl de::Error for Mismatch {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Other
+        Self::Type { expected: "of another kind".to_owned() }
     }
 
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::Type { found: kind_of(found), expected: expected.to_string() }
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::Type { expected: expected.to_string() }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
@@ -149,19 +178,6 @@ impl de::Error for Mismatch {
 
     fn missing_field(name: &'static str) -> Self {
         Self::Missing { name }
-    }
-}
-
-fn kind_of(found: Unexpected<'_>) -> &'static str {
-    match found {
-        Unexpected::Bool(_) => "a boolean",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a number out of range or of the wrong type",
-        Unexpected::Float(_) => "a number with a fraction",
-        Unexpected::Str(_) | Unexpected::Char(_) => "a string",
-        Unexpected::Unit | Unexpected::Option => "null",
-        Unexpected::Seq => "an array",
-        Unexpected::Map | Unexpected::StructVariant => "an object",
-        _ => "something else",
     }
 }
 
@@ -197,6 +213,21 @@ mod tests {
             ("n", Some(5), &["a".to_owned()][..])
         );
         assert_eq!(outer.inner.unwrap().price, 1.0);
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_in_plain_words() {
+        for (value, message) in [
+            (json!([]), "the body must be a JSON object"),
+            (json!({"name": true}), "/name must be a string"),
+            (json!({"name": "n", "wait": 1e3}), "/wait must be a whole number of zero or more"),
+            (json!({"name": "n", "inner": 7}), "/inner must be a JSON object"),
+            (json!({"name": "n", "inner": {"price": "1"}}), "/inner/price must be a number"),
+            (json!({"name": "n", "list": "a"}), "/list must be an array of strings"),
+            (json!({"name": "n", "list": [7]}), "/list/0 must be a string"),
+        ] {
+            assert_eq!(typed::<Outer>(value.clone()).unwrap_err().to_string(), message, "{value}");
+        }
     }
 
     #[test]

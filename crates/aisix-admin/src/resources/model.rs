@@ -4,7 +4,8 @@ use aisix_adapters::base_url::UrlPolicy;
 use aisix_domain::{
     Collection, Cost, DisplayName, Entry, Invalid, Model, Provider, ProviderKey, ResourceId, Snapshot,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::Problem;
@@ -29,9 +30,11 @@ pub(crate) struct ModelBody {
     #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     provider: Option<String>,
     /// Longest wait for a whole answer, in milliseconds.
+    #[serde(default, deserialize_with = "milliseconds")]
     #[schema(minimum = 1, maximum = 86_400_000)]
     timeout: Option<u64>,
     /// Longest silence inside a streamed answer, in milliseconds.
+    #[serde(default, deserialize_with = "milliseconds")]
     #[schema(minimum = 1, maximum = 86_400_000)]
     stream_timeout: Option<u64>,
     cost: Option<CostJson>,
@@ -123,6 +126,12 @@ impl ResourceApi for Model {
     fn check_references(&self, _id: ResourceId, snapshot: &Snapshot) -> Result<(), Problem> {
         provider_key_of(self, snapshot).map(drop).ok_or_else(|| unknown_provider_key().into())
     }
+}
+
+/// Names the unit to those who send another one.
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let unfit = |_| de::Error::invalid_type(Unexpected::Other("value"), &"a whole number of milliseconds");
+    Option::deserialize(deserializer).map_err(unfit)
 }
 
 fn cost(given: CostJson, change: Change<'_, Model>) -> Result<Cost, Invalid> {

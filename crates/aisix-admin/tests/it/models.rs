@@ -41,6 +41,21 @@ async fn what_breaks_a_rule_is_refused_with_its_field() {
         let answer = service.send("POST /admin/v1/models", &body).await;
         assert_eq!(answer.refused(400, code)["field"], pointer, "{body}");
     }
+    let seconds = json!({"timeout": 0.5});
+    let refusal = service.send("POST /admin/v1/models", &seconds).await.refused(400, "wrong_type");
+    assert_eq!(refusal["error_msg"], "/timeout must be a whole number of milliseconds");
+}
+
+#[tokio::test]
+async fn null_is_the_same_as_absent() {
+    let (service, key) = with_provider_key().await;
+    let mut body = model("a", &key);
+    let bare = service.send("POST /admin/v1/models", &body).await;
+    for field in ["provider", "timeout", "stream_timeout", "cost"] {
+        body[field] = json!(null);
+    }
+    let answer = service.send(&format!("PUT {}", bare.header("location")), &body).await;
+    assert_eq!(answer.json(), bare.json());
 }
 
 #[tokio::test]

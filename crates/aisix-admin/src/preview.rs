@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::body::JsonBody;
 use crate::error::Problem;
-use crate::resources::{SecretBody, adapter_schema, parse_adapter, present};
+use crate::resources::{SecretBody, adapter_schema, parse_adapter};
 use crate::{Admin, json};
 
 /// A provider key that may not be complete yet.
@@ -26,7 +26,6 @@ pub(crate) struct PreviewBody {
     api_base: Option<String>,
     provider: Option<String>,
     /// Its shape is checked when it is given.
-    #[serde(default, deserialize_with = "present")]
     secret: Option<SecretBody>,
     /// The upstream's name of a model, for URLs that hold one.
     model: Option<String>,

@@ -47,14 +47,15 @@ pub(crate) struct CallerKeyBody {
     #[schema(value_type = Option<String>, write_only, min_length = 16, max_length = 1024)]
     key: Option<SecretString>,
     /// Aliases the caller may use, each with at most one `*`. Empty denies all, `["*"]` allows all.
-    #[serde(default)]
-    #[schema(max_items = 1000)]
+    #[serde(default, deserialize_with = "json::or_default")]
+    #[schema(max_items = 1000, nullable)]
     allowed_models: Vec<String>,
     /// Refused from this moment on (RFC 3339).
     #[schema(format = DateTime)]
     expires_at: Option<String>,
     /// Refused while set.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::or_default")]
+    #[schema(nullable)]
     disabled: bool,
 }
 

@@ -7,4 +7,4 @@ mod secret;
 
 pub(crate) use caller_key::{create_caller_key, rotate_caller_key};
 pub(crate) use provider_key::{adapter_schema, parse_adapter};
-pub(crate) use secret::{SecretBody, present};
+pub(crate) use secret::SecretBody;

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use super::secret::{Redacted, SecretBody, present};
+use super::secret::{Redacted, SecretBody};
 use crate::error::{Dependent, Problem};
+use crate::json;
 use crate::listing::Filter;
 use crate::resource::{Change, ResourceApi};
 
@@ -23,7 +24,6 @@ pub(crate) struct ProviderKeyBody {
     #[schema(min_length = 1, max_length = 255, example = "openai-prod")]
     display_name: String,
     /// The upstream credential. Required on create; absent or `"***"` keeps the stored one afterwards.
-    #[serde(default, deserialize_with = "present")]
     secret: Option<SecretBody>,
     /// Where requests go. Stored as written, used in normal form.
     #[schema(max_length = 2048, example = "https://api.openai.com/v1")]
@@ -66,6 +66,7 @@ pub(crate) struct ProviderKeyView<'a> {
 #[serde(default, deny_unknown_fields)]
 #[schema(as = TelemetryTags)]
 struct TagsJson {
+    #[serde(deserialize_with = "json::or_default")]
     featured: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<String>,

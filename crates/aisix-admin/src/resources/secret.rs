@@ -30,11 +30,6 @@ impl SecretBody {
     }
 }
 
-/// Reads a member that may be absent but not `null`.
-pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretBody>, D::Error> {
-    SecretBody::deserialize(deserializer).map(Some)
-}
-
 // === impl Deserialize, ToSchema for SecretBody ===
 
 impl<'de> Deserialize<'de> for SecretBody {

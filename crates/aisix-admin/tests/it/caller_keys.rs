@@ -70,6 +70,22 @@ async fn every_field_comes_back_in_its_order() {
 }
 
 #[tokio::test]
+async fn null_is_the_same_as_absent() {
+    let service = service().await;
+    let nulls = json!({
+        "display_name": null, "key_hash": null, "key": null, "allowed_models": null, "expires_at": null,
+        "disabled": null,
+    });
+    let created = service.send("POST /admin/v1/api_keys", &nulls).await;
+    let entry = created.json();
+    assert!(entry["plaintext"].is_string());
+    let expected = json!({"key_hash": entry["value"]["key_hash"], "allowed_models": [], "disabled": false});
+    assert_eq!(entry["value"], expected);
+    let replaced = service.send(&format!("PUT {}", created.header("location")), &nulls).await;
+    assert_eq!(replaced.value(), expected);
+}
+
+#[tokio::test]
 async fn a_change_keeps_the_key_unless_it_brings_one() {
     let service = service().await;
     let id = service.create("api_keys", &json!({"key_hash": HASH})).await;

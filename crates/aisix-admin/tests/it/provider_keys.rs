@@ -31,7 +31,8 @@ async fn what_breaks_a_rule_is_refused_with_its_field() {
         (json!({"adapter": "bedrock"}), "adapter_not_available", "/adapter"),
         (json!({"secret": "REMOVED"}), "secret_required", "/secret"),
         (json!({"secret": ""}), "secret_required", "/secret"),
-        (json!({"secret": null}), "wrong_type", "/secret"),
+        (json!({"secret": null}), "secret_required", "/secret"),
+        (json!({"api_base": null}), "api_base_required", "/api_base"),
         (json!({"secret": ["s"]}), "wrong_type", "/secret"),
         (json!({"secret": "***"}), "secret_is_redacted", "/secret"),
         (json!({"secret": "line\nbreak"}), "invalid_secret", "/secret"),
@@ -51,6 +52,11 @@ async fn what_breaks_a_rule_is_refused_with_its_field() {
     ] {
         let answer = service.send("POST /admin/v1/provider_keys", &changed(&changes)).await;
         assert_eq!(answer.refused(400, code)["field"], field, "{changes}");
+    }
+    for wrong in [json!(7), json!(0.5), json!(true), json!(["s"])] {
+        let answer = service.send("POST /admin/v1/provider_keys", &changed(&json!({"secret": wrong}))).await;
+        let message = &answer.refused(400, "wrong_type")["error_msg"];
+        assert_eq!(message, "/secret must be a string or a JSON object", "{wrong}");
     }
     assert_eq!(service.ask("GET /admin/v1/provider_keys").await.json(), json!([]));
 }
@@ -117,7 +123,7 @@ async fn a_secret_stays_unless_another_is_sent() {
         ("PUT", changed(&json!({"secret": "***"})), Ok("first")),
         ("PUT", changed(&json!({"secret": "second"})), Ok("second")),
         ("PUT", changed(&json!({"secret": ""})), Err("secret_required")),
-        ("PUT", changed(&json!({"secret": null})), Err("wrong_type")),
+        ("PUT", changed(&json!({"secret": null})), Ok("first")),
         ("PATCH", json!({"provider": "p"}), Ok("first")),
         ("PATCH", json!({"secret": "***"}), Ok("first")),
         ("PATCH", json!({"secret": "second"}), Ok("second")),
@@ -142,6 +148,19 @@ async fn a_put_sets_what_it_leaves_out_to_its_default() {
 }
 
 #[tokio::test]
+async fn null_is_the_same_as_absent() {
+    let service = service().await;
+    let nulls = changed(&json!({"telemetry_tags": null, "strip_headers": null, "stream_usage": null}));
+    let created = service.send("POST /admin/v1/provider_keys", &nulls).await;
+    let value = created.value();
+    assert_eq!(value["telemetry_tags"], json!({"featured": false}));
+    assert_eq!((value["strip_headers"].as_array().unwrap().len(), value.get("stream_usage")), (4, None));
+    let nested = changed(&json!({"telemetry_tags": {"featured": null, "kind": null}}));
+    let replaced = service.send(&format!("PUT {}", created.header("location")), &nested).await;
+    assert_eq!(replaced.value(), value);
+}
+
+#[tokio::test]
 async fn a_patch_changes_what_it_names() {
     let service = service().await;
     let body = changed(&json!({"telemetry_tags": {"kind": "k", "pk_label": "p"}, "stream_usage": true}));
@@ -156,6 +175,8 @@ async fn a_patch_changes_what_it_names() {
     for (patch, code, field) in [
         (json!({"provider": null}), "field_required", "/provider"),
         (json!({"nope": 1}), "unknown_field", "/nope"),
+        (json!({"nope": null}), "unknown_field", "/nope"),
+        (json!({"telemetry_tags": {"zz": null}}), "unknown_field", "/telemetry_tags/zz"),
         (json!({"telemetry_tags": null, "adapter": "vertex"}), "adapter_not_available", "/adapter"),
     ] {
         assert_eq!(service.send(&path, &patch).await.refused(400, code)["field"], field, "{patch}");

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use aisix_admin::{Admin, AdminOptions, UrlPolicy, router};
-use aisix_boot::{Boot, arguments, runtime};
+use aisix_boot::{Settings, arguments, runtime};
 use aisix_config::{ADMIN_KEY_CHARS_ADVISED, Config, Service};
 use aisix_server::exit::Failure;
 use aisix_server::{listen, shutdown};
@@ -25,21 +25,22 @@ fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     let about = "Serves operators: manages provider keys, models and caller keys";
     let Some(arguments) = arguments("aisix-admin", about)? else { return Ok(()) };
-    let Some(boot) = Boot::new(&arguments, Service::Admin)? else { return Ok(()) };
+    let Some(boot) = Settings::load(&arguments, Service::Admin)?.start()? else { return Ok(()) };
     let config = &boot.config;
 
     if config.admin.has_weak_key() {
         tracing::warn!("an admin key has fewer than {ADMIN_KEY_CHARS_ADVISED} characters; use a longer one");
     }
     let listener = listen::bind("admin.addr", config.admin.addr)?;
+    let addr = listen::bound(&listener)?;
     let (drain, shutdown) = shutdown::channel();
-    let server = boot.server("admin", &config.admin.connections, config.admin.tls.as_ref(), &shutdown)?;
+    let server = boot.server(&config.admin.connections, &shutdown);
     let store = boot.open_store()?;
     reach(&*store, config).await?;
 
     let mirror = Mirror::start(Arc::clone(&store), Vec::new());
     let admin = Admin::new(admin_options(config), store, mirror, shutdown.draining_flag());
-    tracing::info!(addr = %config.admin.addr, "the admin API listens");
+    tracing::info!(%addr, "the admin API listens");
     tokio::spawn(boot.drain(drain)?);
     let service = TowerToHyperService::new(router(Arc::new(admin)));
     server.serve(listener, service).await.map_err(Failure::software)

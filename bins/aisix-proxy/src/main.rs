@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisix_boot::{Boot, arguments, runtime};
-use aisix_config::{Config, Connections, Service};
+use aisix_boot::{Settings, arguments, runtime};
+use aisix_config::{Config, Service};
 use aisix_proxy::upstream::{Client, ClientOptions, client_config};
 use aisix_proxy::{Gateway, GatewayOptions, LineWriter, Proxy, StatusService, UrlPolicy};
 use aisix_server::exit::Failure;
 use aisix_server::log::LineSink;
-use aisix_server::{listen, shutdown, workers};
+use aisix_server::shutdown::{self, Shutdown};
+use aisix_server::{listen, workers};
 use aisix_store::Mirror;
 use hyper::service::service_fn;
 
@@ -31,15 +32,19 @@ fn main() -> ExitCode {
 async fn run() -> Result<(), Failure> {
     let about = "Serves callers: resolves model aliases and speaks to upstreams";
     let Some(arguments) = arguments("aisix-proxy", about)? else { return Ok(()) };
-    let Some(boot) = Boot::new(&arguments, Service::Proxy)? else { return Ok(()) };
+    let settings = Settings::load(&arguments, Service::Proxy)?;
+    let client_options = client_options(&settings)?;
+    let Some(boot) = settings.start()? else { return Ok(()) };
     let config = &boot.config;
-    let client_options = client_options(config)?;
 
     let listeners = listen::bind_shared("proxy.addr", config.proxy.addr, config.proxy.worker_count())?;
     let status_listener = listen::bind("status.addr", config.status.addr)?;
+    let addr = listeners.first().map(listen::bound).transpose()?;
+    let status_addr = listen::bound(&status_listener)?;
     let (drain, shutdown) = shutdown::channel();
-    let server = boot.server("proxy", &config.proxy.connections, config.proxy.tls.as_ref(), &shutdown)?;
-    let status_server = boot.server("status", &Connections::default(), None, &shutdown)?;
+    let server = boot.server(&config.proxy.connections, &shutdown);
+    // It answers for as long as requests are still running, whatever the phase.
+    let status_server = boot.plain_server(&Shutdown::never());
 
     let access_log = boot.access_log().map(|sink| Arc::new(AccessLog(sink)) as Arc<dyn LineWriter>);
     let gateway = Gateway::new(gateway_options(config), access_log, shutdown.draining_flag());
@@ -58,7 +63,7 @@ async fn run() -> Result<(), Failure> {
         })
     });
     let workers = workers.map_err(Failure::software)?;
-    tracing::info!(addr = %config.proxy.addr, status_addr = %config.status.addr, "the proxy listens");
+    tracing::info!(addr = addr.map(display), %status_addr, "the proxy listens");
     tokio::spawn(boot.drain(drain)?);
     workers.finished().await.map_err(Failure::software)
 }
@@ -87,12 +92,9 @@ fn gateway_options(config: &Config) -> GatewayOptions {
     }
 }
 
-fn client_options(config: &Config) -> Result<ClientOptions, Failure> {
-    let upstream = &config.upstream;
-    let ca = upstream.ca_file.as_ref().map(std::fs::read).transpose();
-    let ca = ca.map_err(|error| Failure::usage(format!("upstream.ca_file: cannot be read: {error}")))?;
-    let tls =
-        client_config(ca.as_deref()).map_err(|error| Failure::usage(format!("upstream.ca_file: {error}")))?;
+fn client_options(settings: &Settings) -> Result<ClientOptions, Failure> {
+    let upstream = &settings.config().upstream;
+    let tls = settings.with_file("upstream.ca_file", upstream.ca_file.as_deref(), client_config)?;
     Ok(ClientOptions {
         connect_timeout: Duration::from_millis(upstream.connect_timeout_ms),
         idle_timeout: Duration::from_millis(upstream.idle_connection_timeout_ms),

@@ -1,3 +1,4 @@
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -5,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aisix_config::{Config, Connections, ListenerTls, LogFormat, LogLevel, Service};
-use aisix_server::config_file;
+use aisix_config::{Config, Connections, LogFormat, LogLevel, Service};
+use aisix_server::config_file::{self, ConfigError, Loaded};
 use aisix_server::exit::Failure;
 use aisix_server::log::{self, Format, LevelFilter, LineSink, Log};
 use aisix_server::serve::{Limits, Server};
@@ -15,41 +16,94 @@ use aisix_server::tls::{Pem, Tls, TlsError};
 use aisix_store::Store;
 use tokio::runtime::Runtime;
 
-use crate::{Arguments, store};
+use crate::Arguments;
+use crate::store::{self, Prepared};
 
 /// Variables that override a value of the file begin with it.
 const VARIABLE_PREFIX: &str = "AISIX_";
 
-/// A process that has read its configuration and writes its log.
+/// The configuration, read and checked with the files that it names. Nothing has been started.
+#[derive(Debug)]
+pub struct Settings {
+    loaded: Loaded<Config>,
+    store: Prepared,
+    tls: Option<Tls>,
+    check_only: bool,
+}
+
+/// A process that has its configuration and writes its log.
 #[derive(Debug)]
 pub struct Boot {
     /// The configuration.
     pub config: Config,
+    tls: Option<Tls>,
+    store: Prepared,
     log: Log,
 }
 
-impl Boot {
-    /// Reads and checks the configuration, and starts the log. `None` when the command line asked for the
-    /// check only, which has succeeded.
+// === impl Settings ===
+
+impl Settings {
+    /// Reads the configuration and the files that `service` needs.
     ///
     /// # Errors
     /// A usage failure that names the place in the file.
-    pub fn new(arguments: &Arguments, service: Service) -> Result<Option<Self>, Failure> {
-        let loaded = config_file::load::<Config>(&arguments.config, VARIABLE_PREFIX, std::env::vars_os())?;
+    pub fn load(arguments: &Arguments, service: Service) -> Result<Self, Failure> {
+        let variables = std::env::vars_os();
+        let loaded = config_file::load::<Config>(
+            &arguments.config,
+            VARIABLE_PREFIX,
+            service.unneeded_sections(),
+            variables,
+        )?;
         loaded.value.check(service).map_err(|problem| loaded.problem(&problem.path, &problem.message))?;
-        let config = loaded.value;
-        if arguments.check {
-            listener_tls(config.proxy.tls.as_ref(), "proxy")?;
-            listener_tls(config.admin.tls.as_ref(), "admin")?;
+        let store = store::prepare(&loaded)?;
+        let tls = listener_tls(&loaded, service)?;
+        Ok(Self { loaded, store, tls, check_only: arguments.check })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.loaded.value
+    }
+
+    /// The file that the value at `path` names, made into something by `parse`.
+    ///
+    /// # Errors
+    /// A usage failure that names the place in the configuration.
+    pub fn with_file<T, E: Display>(
+        &self,
+        path: &str,
+        file: Option<&Path>,
+        parse: impl FnOnce(Option<&[u8]>) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let bytes = file.map(|file| read(file, "the file")).transpose();
+        let parsed = bytes
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| parse(bytes.as_deref()).map_err(|error| error.to_string()));
+        parsed.map_err(|message| self.loaded.problem(path, &message).into())
+    }
+
+    /// Starts the log. `None` when the command line asked for the check only, which has succeeded.
+    ///
+    /// # Errors
+    /// When the system grants no thread for the log.
+    pub fn start(self) -> Result<Option<Boot>, Failure> {
+        if self.check_only {
             return Ok(None);
         }
         // Libraries that ask for "the" provider of cryptography find the one there is.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let config = self.loaded.value;
         let log = log::start(io::stdout())?;
         log.install(log_options(&config))?;
-        Ok(Some(Self { config, log }))
+        Ok(Some(Boot { config, tls: self.tls, store: self.store, log }))
     }
+}
 
+// === impl Boot ===
+
+impl Boot {
     /// Where access-log lines go, if they are wanted.
     pub fn access_log(&self) -> Option<LineSink> {
         self.config.observability.access_log.then(|| self.log.sink())
@@ -58,27 +112,23 @@ impl Boot {
     /// The store that the configuration names. It may be away.
     ///
     /// # Errors
-    /// When its TLS files cannot be read or the process can start no more threads.
+    /// When the process can start no more threads.
     pub fn open_store(&self) -> Result<Arc<dyn Store>, Failure> {
-        store::open(&self.config)
+        self.store.open()
     }
 
-    /// How a listener serves, with certificates that are read again when their files change.
-    ///
-    /// # Errors
-    /// When the TLS files cannot be used.
-    pub fn server(
-        &self,
-        section: &'static str,
-        connections: &Connections,
-        tls: Option<&ListenerTls>,
-        shutdown: &Shutdown,
-    ) -> Result<Server, Failure> {
-        let tls = listener_tls(tls, section)?;
-        if let Some(tls) = tls.clone() {
+    /// How the service's listener serves, with certificates that are read again when their files change. Must
+    /// be called on a runtime.
+    pub fn server(&self, connections: &Connections, shutdown: &Shutdown) -> Server {
+        if let Some(tls) = self.tls.clone() {
             tokio::spawn(tls.follow());
         }
-        Ok(Server::new(limits(connections), tls, shutdown.clone()))
+        Server::new(limits(connections), self.tls.clone(), shutdown.clone())
+    }
+
+    /// How a listener without TLS serves: the one for metrics and status.
+    pub fn plain_server(&self, shutdown: &Shutdown) -> Server {
+        Server::new(limits(&Connections::default()), None, shutdown.clone())
     }
 
     /// Ends the process in order once a signal asks for it. Must be called on a runtime.
@@ -135,16 +185,89 @@ fn log_options(config: &Config) -> log::Options {
     log::Options { format, level, own_crates: "aisix" }
 }
 
-fn listener_tls(tls: Option<&ListenerTls>, section: &'static str) -> Result<Option<Tls>, Failure> {
-    let Some(files) = tls.cloned() else { return Ok(None) };
-    let read = move || {
-        let certificates = read(&files.cert_file, section, "cert_file")?;
-        Ok(Pem { certificates, key: read(&files.key_file, section, "key_file")? })
+fn listener_tls(loaded: &Loaded<Config>, service: Service) -> Result<Option<Tls>, ConfigError> {
+    let config = &loaded.value;
+    let (files, section) = match service {
+        Service::Admin => (&config.admin.tls, "admin.tls"),
+        Service::Proxy => (&config.proxy.tls, "proxy.tls"),
     };
-    Ok(Some(Tls::new(read)?))
+    let Some(files) = files.clone() else { return Ok(None) };
+    let pem = move || {
+        let certificates = read(&files.cert_file, "cert_file")?;
+        Ok(Pem { certificates, key: read(&files.key_file, "key_file")? })
+    };
+    Tls::new(pem).map(Some).map_err(|error| loaded.problem(section, &error.to_string()))
 }
 
-fn read(path: &Path, section: &str, key: &str) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path)
-        .map_err(|cause| TlsError::Read { file: format!("{section}.tls.{key} ({})", path.display()), cause })
+pub(crate) fn read(path: &Path, what: &str) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(path).map_err(|cause| TlsError::Read { file: format!("{what} {}", path.display()), cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What `check` says about a file of this text: the place without the directory, and the problem.
+    fn checked(service: Service, yaml: &str) -> Result<(), String> {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("config.yaml");
+        fs::write(&config, yaml.replace("DIR", &directory.path().display().to_string())).unwrap();
+        fs::write(directory.path().join("broken.pem"), "no certificate").unwrap();
+        let settings = Settings::load(&Arguments { config, check: true }, service);
+        let prefix = format!("{}/", directory.path().display());
+        settings.map(drop).map_err(|failure| failure.message().replace(&prefix, ""))
+    }
+
+    #[test]
+    fn a_store_section_without_a_key_does_not_select_the_other_store() {
+        for (yaml, place) in [("etcd:\n", "1:5"), ("etcd: {}\n", "1:7")] {
+            let problem = checked(Service::Proxy, yaml).unwrap_err();
+            assert!(problem.starts_with(&format!("config.yaml:{place}: etcd.endpoints: needs")), "{problem}");
+            assert!(problem.contains("remove the whole section"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_tls_section_without_a_key_does_not_turn_tls_off() {
+        let problem = checked(Service::Proxy, "proxy:\n  tls:\n").unwrap_err();
+        assert!(problem.contains("proxy.tls.cert_file is missing"), "{problem}");
+    }
+
+    #[test]
+    fn a_service_needs_the_variables_of_its_own_sections_only() {
+        let admin = "admin: {admin_keys: [\"${AISIX_TEST_UNSET}\"]}";
+        checked(Service::Proxy, admin).unwrap();
+        assert!(checked(Service::Admin, admin).unwrap_err().contains("AISIX_TEST_UNSET is not set"));
+        let proxy = "admin: {admin_keys: [a-key-of-the-test]}\nproxy: {addr: \"${AISIX_TEST_UNSET}\"}";
+        checked(Service::Admin, proxy).unwrap();
+        assert!(checked(Service::Proxy, proxy).unwrap_err().contains("AISIX_TEST_UNSET is not set"));
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_found_by_the_check_with_their_place() {
+        let cases = [
+            (
+                "proxy:\n  tls:\n    cert_file: DIR/absent.pem\n    key_file: k\n",
+                "config.yaml:3:5: proxy.tls: cert_file absent.pem: cannot be read: ",
+            ),
+            (
+                "proxy:\n  tls:\n    cert_file: DIR/broken.pem\n    key_file: DIR/broken.pem\n",
+                "config.yaml:3:5: proxy.tls: cert_file holds no PEM certificate",
+            ),
+            (
+                "etcd:\n  endpoints: [\"https://e:1\"]\n  tls:\n    ca_file: DIR/absent.pem\n",
+                "config.yaml:4:5: etcd.tls: ca_file absent.pem: cannot be read: ",
+            ),
+            (
+                "etcd:\n  endpoints: [\"https://e:1\"]\n  tls:\n    ca_file: DIR/broken.pem\n",
+                "config.yaml:4:5: etcd.tls: ca_file holds no PEM certificate",
+            ),
+        ];
+        for (yaml, expected) in cases {
+            let problem = checked(Service::Proxy, yaml).unwrap_err();
+            assert!(problem.starts_with(expected), "{problem}");
+        }
+    }
 }

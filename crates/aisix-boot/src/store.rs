@@ -3,27 +3,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aisix_config::{Config, Etcd};
+use aisix_server::config_file::{ConfigError, Loaded};
 use aisix_server::exit::Failure;
+use aisix_server::tls::{Pem, TlsError, check_client};
 use aisix_store::{EmbeddedOptions, EmbeddedStore, EtcdOptions, EtcdStore, EtcdTls, Store};
+
+use crate::boot::read;
 
 /// Both stores lay their rows out alike; only etcd's prefix can be chosen, because it shares a keyspace.
 const EMBEDDED_PREFIX: &str = "/aisix";
 
-pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, Failure> {
-    match &config.etcd {
-        Some(etcd) => {
-            let store = EtcdStore::new(etcd_options(etcd)?).map_err(Failure::usage)?;
-            Ok(Arc::new(store))
-        }
-        None => {
-            let options =
-                EmbeddedOptions { path: config.embedded.path.clone(), prefix: EMBEDDED_PREFIX.to_owned() };
-            Ok(Arc::new(EmbeddedStore::new(options).map_err(Failure::software)?))
-        }
+/// A store whose files have been read, and which has not been opened.
+#[derive(Clone, Debug)]
+pub(crate) enum Prepared {
+    Etcd(EtcdOptions),
+    Embedded(EmbeddedOptions),
+}
+
+// === impl Prepared ===
+
+impl Prepared {
+    pub(crate) fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(match self.clone() {
+            Self::Etcd(options) => Arc::new(EtcdStore::new(options).map_err(Failure::usage)?),
+            Self::Embedded(options) => Arc::new(EmbeddedStore::new(options).map_err(Failure::software)?),
+        })
     }
 }
 
-fn etcd_options(etcd: &Etcd) -> Result<EtcdOptions, Failure> {
+pub(crate) fn prepare(loaded: &Loaded<Config>) -> Result<Prepared, ConfigError> {
+    let Some(etcd) = &loaded.value.etcd else {
+        let path = loaded.value.embedded.path.clone();
+        return Ok(Prepared::Embedded(EmbeddedOptions { path, prefix: EMBEDDED_PREFIX.to_owned() }));
+    };
+    let problem = |error: TlsError| loaded.problem("etcd.tls", &error.to_string());
+    etcd_options(etcd).map(Prepared::Etcd).map_err(problem)
+}
+
+fn etcd_options(etcd: &Etcd) -> Result<EtcdOptions, TlsError> {
     Ok(EtcdOptions {
         endpoints: etcd.endpoints.clone(),
         prefix: etcd.prefix.clone(),
@@ -35,18 +52,15 @@ fn etcd_options(etcd: &Etcd) -> Result<EtcdOptions, Failure> {
     })
 }
 
-fn tls(files: &aisix_config::EtcdTls) -> Result<EtcdTls, Failure> {
-    Ok(EtcdTls {
-        ca: pem(files.ca_file.as_deref(), "etcd.tls.ca_file")?,
-        cert: pem(files.cert_file.as_deref(), "etcd.tls.cert_file")?,
-        key: pem(files.key_file.as_deref(), "etcd.tls.key_file")?,
-    })
+fn tls(files: &aisix_config::EtcdTls) -> Result<EtcdTls, TlsError> {
+    let ca = pem(files.ca_file.as_deref(), "ca_file")?;
+    let cert = pem(files.cert_file.as_deref(), "cert_file")?;
+    let key = pem(files.key_file.as_deref(), "key_file")?;
+    let identity = cert.clone().zip(key.clone()).map(|(certificates, key)| Pem { certificates, key });
+    check_client(ca.as_deref(), identity.as_ref())?;
+    Ok(EtcdTls { ca, cert, key })
 }
 
-fn pem(path: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-    let read = |path: &Path| {
-        std::fs::read(path)
-            .map_err(|cause| Failure::usage(format!("{key} ({}): cannot be read: {cause}", path.display())))
-    };
-    path.map(read).transpose()
+fn pem(path: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, TlsError> {
+    path.map(|path| read(path, key)).transpose()
 }

@@ -22,6 +22,7 @@ pub struct Admin {
     /// Largest request body, in bytes.
     pub request_body_limit_bytes: usize,
     /// Serve HTTPS instead of HTTP.
+    #[serde(deserialize_with = "crate::section::present")]
     pub tls: Option<ListenerTls>,
     /// Limits of its client connections.
     pub connections: Connections,

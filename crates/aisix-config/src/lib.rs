@@ -9,6 +9,7 @@ mod check;
 mod connections;
 mod observability;
 mod proxy;
+mod section;
 mod store;
 mod upstream;
 
@@ -28,6 +29,7 @@ pub use upstream::Upstream;
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The shared store. Absent: the embedded one.
+    #[serde(deserialize_with = "section::present")]
     pub etcd: Option<Etcd>,
     /// The store that both services open as a file, unless `etcd` is there.
     pub embedded: Embedded,
@@ -53,6 +55,20 @@ pub enum Service {
     /// The data plane.
     Proxy,
 }
+
+// === impl Service ===
+
+impl Service {
+    /// The sections that it does not look at.
+    pub fn unneeded_sections(self) -> &'static [&'static str] {
+        match self {
+            Self::Admin => &["proxy", "status"],
+            Self::Proxy => &["admin"],
+        }
+    }
+}
+
+// === impl Config ===
 
 impl Config {
     /// The rules that a type cannot hold: ranges, and values that must fit each other.

@@ -19,6 +19,7 @@ pub struct Etcd {
     /// Their password.
     pub password: Option<SecretString>,
     /// Trust roots and client certificate for `https://` endpoints.
+    #[serde(deserialize_with = "crate::section::present")]
     pub tls: Option<EtcdTls>,
     /// How long connecting to an endpoint may take.
     pub dial_timeout_ms: u64,
@@ -62,7 +63,8 @@ impl Etcd {
 
     fn check_endpoints(&self) -> Result<(), ConfigProblem> {
         if self.endpoints.is_empty() {
-            let message = "needs at least one endpoint, such as [\"http://127.0.0.1:2379\"]";
+            let message = "needs at least one endpoint, such as [\"http://127.0.0.1:2379\"]; \
+                remove the whole section to use the embedded store";
             return Err(ConfigProblem::new("etcd.endpoints", message));
         }
         let tls = self.tls.is_some();

@@ -39,6 +39,11 @@ impl Failure {
         Self { code: SOFTWARE, message: problem.to_string() }
     }
 
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The code.
     pub fn code(&self) -> u8 {
         self.code

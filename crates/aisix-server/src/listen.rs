@@ -5,7 +5,7 @@
 //! to one process only, and gets the option afterwards; the others join it then.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
@@ -43,6 +43,15 @@ pub fn bind_shared(
     count: usize,
 ) -> Result<Vec<TcpListener>, ListenError> {
     shared(addr, count).map_err(|cause| ListenError { key, addr, cause })
+}
+
+/// Where a socket listens: with port 0 in the configuration, the port that it got.
+///
+/// # Errors
+/// When the system does not say.
+pub fn bound(listener: &TcpListener) -> Result<SocketAddr, ListenError> {
+    let unknown = (Ipv4Addr::UNSPECIFIED, 0).into();
+    listener.local_addr().map_err(|cause| ListenError { key: "a listener", addr: unknown, cause })
 }
 
 fn shared(addr: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {

@@ -104,6 +104,11 @@ async fn again(mut triggers: Pin<&mut impl Stream<Item = ()>>) {
 // === impl Shutdown ===
 
 impl Shutdown {
+    /// One that does not come: for what stays until the process ends.
+    pub fn never() -> Self {
+        channel().1
+    }
+
     /// Waits until the phase is there or past.
     pub async fn reached(mut self, phase: Phase) {
         if self.phase.wait_for(|current| *current >= phase).await.is_err() {

@@ -1,14 +1,14 @@
 //! Certificates: from PEM to what a listener needs, and again when the files change.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use parking_lot::{Mutex, RwLock};
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// How often [`Tls::follow`] looks for new files.
@@ -42,6 +42,9 @@ pub enum TlsError {
     /// The key file holds no usable key.
     #[error("key_file holds no PEM private key")]
     Key,
+    /// The file of trust roots holds no usable certificates.
+    #[error("ca_file holds no PEM certificate, or one that cannot be used")]
+    Roots,
     /// Certificate and key do not belong together, or are of a kind that is not supported.
     #[error("certificate and key cannot be used together: {0}")]
     Rejected(#[from] rustls::Error),
@@ -105,6 +108,12 @@ impl Tls {
     }
 }
 
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
 fn acceptor(pem: &Pem) -> Result<TlsAcceptor, TlsError> {
     let certificates = certificates(&pem.certificates)?;
     let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| TlsError::Key)?;
@@ -115,6 +124,31 @@ fn acceptor(pem: &Pem) -> Result<TlsAcceptor, TlsError> {
         .with_single_cert(certificates, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Whether a client could use these files, which a library would find out when it first connects.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn check_client(ca: Option<&[u8]>, identity: Option<&Pem>) -> Result<(), TlsError> {
+    let roots = ca.map(roots).transpose()?.unwrap_or_else(RootCertStore::empty);
+    let Some(pem) = identity else { return Ok(()) };
+    let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| TlsError::Key)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(certificates(&pem.certificates)?, key)?;
+    Ok(())
+}
+
+fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| TlsError::Roots)?;
+        roots.add(certificate).map_err(|_| TlsError::Roots)?;
+    }
+    if roots.is_empty() { Err(TlsError::Roots) } else { Ok(roots) }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

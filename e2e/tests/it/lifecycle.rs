@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use aisix_testkit::{Process, Reply};
+use aisix_testkit::{Process, Reply, eventually};
 use http::Method;
 use serde_json::json;
 
@@ -90,6 +90,46 @@ async fn sigterm_lets_a_running_stream_finish() {
     assert_eq!(stream.finish().await, End::Whole);
     assert!(stream.text().ends_with("data: [DONE]\n\n"), "{}", stream.text());
     assert!(gateway.service(proxy).process.wait().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_listener_answers_while_a_stream_drains() {
+    let (mut gateway, _) = Setup::new(Store::Embedded).provisioned().await;
+    let proxy = gateway.number(Kind::Proxy);
+    gateway.upstream.next(CHAT, Reply::openai().paced(Duration::from_millis(300)));
+    let chat =
+        json!({"model": ALIAS, "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
+    let mut stream = gateway.proxy().call(Method::POST, CHAT).json(&chat).open().await;
+    stream.read_until("data: ").await;
+    let mut status = gateway.proxy();
+    status.address = gateway.service(proxy).status_address;
+    gateway.service(proxy).process.terminate();
+    gateway.service(proxy).answers_readyz(&status, 503).await;
+    for (path, expected) in [("/livez", 503), ("/metrics", 200), ("/status/config", 200)] {
+        status.call(Method::GET, path).anonymous().send().await.expect(expected);
+    }
+    assert_eq!(stream.finish().await, End::Whole);
+    assert!(gateway.service(proxy).process.wait().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_free_port_is_logged() {
+    let gateway = Setup::new(Store::Embedded).prepare().await;
+    for kind in [Kind::Admin, Kind::Proxy] {
+        let mut command = command(kind, gateway.directory.path(), gateway.admin_key());
+        for variable in ["AISIX_ADMIN__ADDR", "AISIX_PROXY__ADDR", "AISIX_STATUS__ADDR"] {
+            command.env(variable, "127.0.0.1:0");
+        }
+        let mut process = Process::start(command).unwrap();
+        let line = eventually("it says where it listens", async || {
+            process.stdout().lines().find(|line| line.contains("listens")).map(ToOwned::to_owned)
+        })
+        .await;
+        process.terminate();
+        assert!(process.wait().await.success());
+        gateway.note(process.stdout());
+        assert!(line.contains("\"addr\":\"127.0.0.1:") && !line.contains(":0\""), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

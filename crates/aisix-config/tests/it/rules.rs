@@ -11,7 +11,11 @@ fn problem(yaml: &str, service: Service) -> String {
 #[test]
 fn a_rule_that_is_broken_is_named_with_its_place() {
     let cases = [
-        ("etcd: {}", "etcd.endpoints: needs at least one endpoint, such as [\"http://127.0.0.1:2379\"]"),
+        (
+            "etcd: {}",
+            "etcd.endpoints: needs at least one endpoint, such as [\"http://127.0.0.1:2379\"]; \
+             remove the whole section to use the embedded store",
+        ),
         (
             "etcd: {endpoints: [\"http://a:1\", \"a:2379\"]}",
             "etcd.endpoints[1]: must be a URL such as \"http://127.0.0.1:2379\"",

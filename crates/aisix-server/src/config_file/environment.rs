@@ -14,6 +14,14 @@ pub(super) struct Environment {
     prefix: String,
 }
 
+/// Why a reference cannot be replaced.
+enum Unexpandable {
+    Unset(String),
+    Malformed(&'static str),
+}
+
+// === impl Environment ===
+
 impl Environment {
     pub(super) fn new(prefix: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let text =
@@ -21,11 +29,31 @@ impl Environment {
         Self { variables: variables.into_iter().filter_map(text).collect(), prefix: prefix.to_owned() }
     }
 
+    /// Leaves out what depends on a variable that is not set, inside sections that nobody will look at.
+    pub(super) fn leave_out_unset(&self, root: &mut Node, unneeded: &[&str]) {
+        let Value::Map(sections) = &mut root.value else { return };
+        for section in sections.iter_mut().filter(|section| unneeded.contains(&section.key.as_str())) {
+            if let Value::Map(entries) = &mut section.node.value {
+                entries.retain(|entry| !self.depends_on_unset(&entry.node));
+            }
+        }
+    }
+
+    fn depends_on_unset(&self, node: &Node) -> bool {
+        match &node.value {
+            Value::Text(text) => matches!(self.expanded(text), Err(Unexpandable::Unset(_))),
+            Value::List(nodes) => nodes.iter().any(|node| self.depends_on_unset(node)),
+            Value::Map(entries) => entries.iter().any(|entry| self.depends_on_unset(&entry.node)),
+            _ => false,
+        }
+    }
+
     /// Replaces `${NAME}` and `${NAME:-default}` in every string; `$${` stands for `${`.
     pub(super) fn expand(&self, node: &mut Node) -> Result<(), Fault> {
         match &mut node.value {
             Value::Text(text) if text.contains("${") => {
-                let expanded = self.expanded(text).map_err(|message| Fault::new(&node.origin, message))?;
+                let expanded =
+                    self.expanded(text).map_err(|problem| Fault::new(&node.origin, problem.message()))?;
                 node.value = Value::Untyped(expanded);
                 Ok(())
             }
@@ -35,7 +63,7 @@ impl Environment {
         }
     }
 
-    fn expanded(&self, text: &str) -> Result<String, String> {
+    fn expanded(&self, text: &str) -> Result<String, Unexpandable> {
         let mut expanded = String::new();
         let mut rest = text;
         while let Some((before, reference)) = rest.split_once("${") {
@@ -45,9 +73,9 @@ impl Environment {
                 rest = reference;
                 continue;
             }
-            let (reference, after) = reference
-                .split_once('}')
-                .ok_or("\"${\" has no \"}\"; write \"$${\" for the characters themselves")?;
+            let (reference, after) = reference.split_once('}').ok_or(Unexpandable::Malformed(
+                "\"${\" has no \"}\"; write \"$${\" for the characters themselves",
+            ))?;
             expanded.push_str(before);
             expanded.push_str(self.referenced(reference)?);
             rest = after;
@@ -56,33 +84,51 @@ impl Environment {
     }
 
     /// As in a shell, the default also stands in for a variable that is empty.
-    fn referenced<'a>(&'a self, reference: &'a str) -> Result<&'a str, String> {
+    fn referenced<'a>(&'a self, reference: &'a str) -> Result<&'a str, Unexpandable> {
         let (name, default) = match reference.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (reference, None),
         };
         if !is_variable_name(name) {
-            return Err("\"${…}\" must hold the name of an environment variable".into());
+            let message = "\"${…}\" must hold the name of an environment variable";
+            return Err(Unexpandable::Malformed(message));
         }
         let value = self.variables.get(name).map(String::as_str);
         match default {
             Some(default) => Ok(value.filter(|value| !value.is_empty()).unwrap_or(default)),
-            None => value.ok_or_else(|| {
-                format!("environment variable {name} is not set; set it, or write ${{{name}:-default}}")
-            }),
+            None => value.ok_or_else(|| Unexpandable::Unset(name.to_owned())),
         }
     }
 
-    /// Puts the value of every variable such as `AISIX_PROXY__ADDR` where its name says.
-    pub(super) fn override_scalars(&self, root: &mut Node) -> Result<(), Fault> {
+    /// Puts the value of every variable such as `AISIX_PROXY__ADDR` where its name says. One such as
+    /// `AISIX_PROXY` means a whole section, which no variable can hold; others have nothing to do with the file.
+    pub(super) fn override_scalars(&self, root: &mut Node, sections: &[&str]) -> Result<(), Fault> {
         self.variables.iter().try_for_each(|(name, value)| {
-            let Some(path) = name.strip_prefix(&self.prefix).filter(|path| path.contains(SEPARATOR)) else {
-                return Ok(());
-            };
-            let origin = Origin::Variable(name.clone());
+            let Some(path) = name.strip_prefix(&self.prefix) else { return Ok(()) };
             let keys: Vec<_> = path.split(SEPARATOR).map(str::to_ascii_lowercase).collect();
-            put(root, &keys, &origin, value).map_err(|message| Fault { origin, message })
+            let origin = Origin::Variable(name.clone());
+            let put = match keys.as_slice() {
+                [section] if sections.contains(&section.as_str()) => Err(format!(
+                    "a variable cannot hold all of {section}; name one of its keys: {name}{SEPARATOR}KEY"
+                )),
+                [_] => Ok(()),
+                keys => put(root, keys, &origin, value),
+            };
+            put.map_err(|message| Fault { origin, message })
         })
+    }
+}
+
+// === impl Unexpandable ===
+
+impl Unexpandable {
+    fn message(&self) -> String {
+        match self {
+            Self::Unset(name) => {
+                format!("environment variable {name} is not set; set it, or write ${{{name}:-default}}")
+            }
+            Self::Malformed(message) => (*message).to_owned(),
+        }
     }
 }
 

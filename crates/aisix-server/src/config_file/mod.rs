@@ -50,7 +50,8 @@ struct Fault {
 }
 
 /// Reads the file. `prefix` is what the variables that override a value begin with, such as `AISIX_`;
-/// `variables` are those of the environment.
+/// `variables` are those of the environment. In the sections `unneeded`, whose values the caller will not look
+/// at, a key whose variable is missing is as good as absent.
 ///
 /// # Errors
 /// [`ConfigError`]: the file cannot be read, is no YAML, has unknown or doubled keys or values of the wrong
@@ -58,12 +59,13 @@ struct Fault {
 pub fn load<T: DeserializeOwned>(
     path: &Path,
     prefix: &str,
+    unneeded: &[&str],
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Loaded<T>, ConfigError> {
     let file = path.display().to_string();
     let text = text_of(path).map_err(|error| unreadable(&file, &error))?;
     let environment = Environment::new(prefix, variables);
-    parse(&text, &environment)
+    parse(&text, &environment, unneeded)
         .map(|(value, origins)| Loaded { value, origins, file: file.clone() })
         .map_err(|fault| fault.in_file(&file))
 }
@@ -71,10 +73,12 @@ pub fn load<T: DeserializeOwned>(
 fn parse<T: DeserializeOwned>(
     text: &str,
     environment: &Environment,
+    unneeded: &[&str],
 ) -> Result<(T, HashMap<String, Origin>), Fault> {
     let mut root = read::document(text)?;
+    environment.leave_out_unset(&mut root, unneeded);
     environment.expand(&mut root)?;
-    environment.override_scalars(&mut root)?;
+    environment.override_scalars(&mut root, typed::top_level_keys::<T>())?;
     Ok((typed::build(&root)?, root.origins()))
 }
 

@@ -37,6 +37,14 @@ impl Problem {
         self
     }
 
+    /// What would have been known, if it is an unknown key.
+    pub(super) fn known_keys(&self) -> Option<&'static [&'static str]> {
+        match self.kind {
+            Kind::UnknownKey { known, .. } => Some(known),
+            _ => None,
+        }
+    }
+
     pub(super) fn into_fault(self) -> Fault {
         let (origin, path) = self.at.unwrap_or((Origin::START, String::new()));
         Fault { message: self.kind.message(&path), origin }

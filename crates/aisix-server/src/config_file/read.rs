@@ -41,6 +41,9 @@ fn syntax(error: &Error) -> Fault {
     let origin = error.location().map_or(Origin::START, origin);
     let message = match error {
         Error::MultipleDocuments { .. } => "holds more than one YAML document".to_owned(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias must not stand inside what it stands for".to_owned()
+        }
         _ => error.to_string(),
     };
     let message = message.split(" at line ").next().unwrap_or_default();

@@ -50,7 +50,11 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 }
 
 fn parsed(text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
-    parse(text, &environment(variables))
+    parsed_without(&[], text, variables)
+}
+
+fn parsed_without(unneeded: &[&str], text: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    parse(text, &environment(variables), unneeded)
         .map(|(config, _)| config)
         .map_err(|fault| fault.in_file("config.yaml").to_string())
 }
@@ -97,6 +101,10 @@ fn what_is_wrong_is_said_in_one_line_with_its_place() {
         ),
         ("keys: [\"${CANARY\"]", "1:8: \"${\" has no \"}\"; write \"$${\" for the characters themselves"),
         ("keys: [\"${1}\"]", "1:8: \"${…}\" must hold the name of an environment variable"),
+        (
+            "keys: &canary\n- *canary",
+            "2:3: not valid YAML: an alias must not stand inside what it stands for",
+        ),
         ("ratio: .inf", "1:8: ratio must be a number, not a string"),
     ];
     for (text, expected) in cases {
@@ -119,6 +127,11 @@ fn what_is_wrong_with_a_variable_names_it() {
         ("AISIX_PROXY__TLS", "canary", "proxy.tls must be a section, not a string"),
         ("AISIX_PROXY__ADDR__X", "canary", "there is no place for proxy.addr.x"),
         ("AISIX_KEYS__5", "canary", "there is no place for keys[5]"),
+        (
+            "AISIX_PROXY",
+            "canary",
+            "a variable cannot hold all of proxy; name one of its keys: AISIX_PROXY__KEY",
+        ),
         ("AISIX_ETCD__ENDPOINTS", "canary", "etcd.endpoints holds several values; name one of them"),
     ];
     let text = "proxy: {addr: \"127.0.0.1:1\"}\netcd: {endpoints: [a]}";
@@ -153,6 +166,8 @@ fn variables_override_scalars_wherever_they_are() {
         ("AISIX_KEYS__2", "d"),
         ("AISIX_ETCD__ENDPOINTS__0", "http://e"),
         ("AISIX_ADMIN_KEY", "no override without two underscores"),
+        ("AISIX_PROXY_KEY", "no override without two underscores"),
+        ("AISIX_CONFIG", "no override without a section of that name"),
         ("OTHER_PROXY__ADR", "no override without the prefix"),
     ];
     let config = parsed(text, &variables).unwrap();
@@ -161,6 +176,23 @@ fn variables_override_scalars_wherever_they_are() {
     assert_eq!(config.proxy.addr.unwrap().port(), 1);
     assert_eq!(config.keys, ["a", "c", "d"]);
     assert_eq!(config.etcd.unwrap().endpoints, ["http://e"]);
+}
+
+#[test]
+fn a_section_that_is_not_needed_needs_no_variables() {
+    let text = "proxy:\n  workers: \"${UNSET}\"\n  name: a\n  tls: {cert_file: \"${UNSET}\", key_file: k}\n";
+    let config = parsed_without(&["proxy"], text, &[]).unwrap();
+    assert_eq!((config.proxy.workers, config.proxy.name.as_str(), config.proxy.tls), (None, "a", None));
+    assert_eq!(parsed_without(&["proxy"], text, &[("UNSET", "7")]).unwrap().proxy.workers, Some(7));
+    assert!(parsed_without(&["etcd"], text, &[]).unwrap_err().contains("UNSET is not set"));
+
+    for (text, expected) in [
+        ("proxy: {adr: 1, name: \"${UNSET}\"}", "unknown key \"adr\" in proxy"),
+        ("proxy: {name: \"${UNSET\"}", "has no \"}\""),
+    ] {
+        let error = parsed_without(&["proxy"], text, &[]).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -180,7 +212,8 @@ fn a_rule_of_the_caller_is_reported_where_the_value_stands() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config.yaml");
     std::fs::write(&path, "proxy:\n  workers: 3\nkeys: [a,\n  b]\n").unwrap();
-    let loaded: Loaded<Config> = load(&path, "AISIX_", [("AISIX_PROXY__ON".into(), "true".into())]).unwrap();
+    let loaded: Loaded<Config> =
+        load(&path, "AISIX_", &[], [("AISIX_PROXY__ON".into(), "true".into())]).unwrap();
     let file = path.display();
     let cases = BTreeMap::from([
         ("proxy.workers", format!("{file}:2:12")),
@@ -198,7 +231,7 @@ fn a_rule_of_the_caller_is_reported_where_the_value_stands() {
 #[test]
 fn a_file_that_cannot_be_read_says_what_to_do() {
     let directory = tempfile::tempdir().unwrap();
-    let read = |path: &Path| load::<Config>(path, "AISIX_", []).unwrap_err().to_string();
+    let read = |path: &Path| load::<Config>(path, "AISIX_", &[], []).unwrap_err().to_string();
     let absent = directory.path().join("absent.yaml");
     assert_eq!(
         read(&absent),

@@ -13,7 +13,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::Fault;
-use super::document::{Entry, Node, Value, join};
+use super::document::{Entry, Node, Origin, Value, join};
 use super::problem::Problem;
 
 /// Builds the value.
@@ -21,6 +21,17 @@ pub(super) fn build<T: DeserializeOwned>(root: &Node) -> Result<T, Fault> {
     let place = Place { node: root, path: String::new() };
     let origin = root.origin.clone();
     T::deserialize(place).map_err(|problem| problem.at(&origin, "").into_fault())
+}
+
+/// The keys of the whole file, asked from the type itself: it refuses any other with the list of them.
+pub(super) fn top_level_keys<T: DeserializeOwned>() -> &'static [&'static str] {
+    let origin = Origin::START;
+    let entry = Entry { key: String::new(), node: Node::absent(&origin), origin: origin.clone() };
+    let node = Node { origin, value: Value::Map(vec![entry]) };
+    T::deserialize(Place { node: &node, path: String::new() })
+        .err()
+        .and_then(|problem| problem.known_keys())
+        .unwrap_or_default()
 }
 
 /// A node and the keys that lead to it.

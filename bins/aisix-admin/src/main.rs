@@ -7,7 +7,7 @@ use aisix_admin::{Admin, AdminOptions, UrlPolicy, router};
 use aisix_boot::{Settings, arguments, runtime};
 use aisix_config::{ADMIN_KEY_CHARS_ADVISED, Config, Service};
 use aisix_server::exit::Failure;
-use aisix_server::{listen, shutdown};
+use aisix_server::{listen, memory, shutdown};
 use aisix_store::{Mirror, Store};
 use hyper_util::service::TowerToHyperService;
 
@@ -17,6 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
+    memory::avoid_huge_pages();
     let main_runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
     runtime(main_runtime, run())

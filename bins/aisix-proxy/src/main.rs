@@ -13,8 +13,9 @@ use aisix_proxy::{Gateway, GatewayOptions, LineWriter, Proxy, StatusService, Url
 use aisix_server::exit::Failure;
 use aisix_server::log::LineSink;
 use aisix_server::shutdown::{self, Shutdown};
-use aisix_server::{listen, workers};
+use aisix_server::{listen, memory, workers};
 use aisix_store::Mirror;
+use futures_util::FutureExt;
 use hyper::service::service_fn;
 
 #[global_allocator]
@@ -24,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
+    memory::avoid_huge_pages();
     // Requests are served by worker threads; this one follows the store and answers status requests.
     let main_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime(main_runtime, run())
@@ -57,10 +59,7 @@ async fn run() -> Result<(), Failure> {
     ));
     let workers = workers::spawn(listeners, &server, move |_| {
         let proxy = Proxy::new(gateway.clone(), swept_client(client_options.clone()));
-        service_fn(move |request| {
-            let proxy = proxy.clone();
-            async move { Ok::<_, Infallible>(proxy.handle(request).await) }
-        })
+        service_fn(move |request| proxy.handle(request).map(Ok::<_, Infallible>))
     });
     let workers = workers.map_err(Failure::software)?;
     tracing::info!(addr = addr.map(display), %status_addr, "the proxy listens");

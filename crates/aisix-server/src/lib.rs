@@ -8,6 +8,7 @@ pub mod config_file;
 pub mod exit;
 pub mod listen;
 pub mod log;
+pub mod memory;
 pub mod open_files;
 pub mod serve;
 pub mod shutdown;

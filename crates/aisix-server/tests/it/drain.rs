@@ -49,7 +49,7 @@ async fn a_request_that_outlasts_the_drain_is_cut_off() {
     server.ended().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_cuts_off_at_once() {
     let server = start(limits(), DrainLimits { min: DEADLINE * 6, max: DEADLINE * 6 }, None);
     let mut client = server.connect().await;

@@ -28,6 +28,9 @@ use tokio::time::timeout;
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a [`Endless`] body takes to go away.
+const RELUCTANCE: Duration = Duration::from_millis(50);
+
 const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// `/` answers at once, `/gated` when the gate lets it, `/late` after a while, `/endless` for ever.
@@ -164,8 +167,10 @@ impl Body for Endless {
     }
 }
 
+/// It takes a while to go away, as a body that logs does.
 impl Drop for Endless {
     fn drop(&mut self) {
+        std::thread::sleep(RELUCTANCE);
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use aisix_domain::Secret;
 
@@ -17,9 +18,13 @@ const CREDENTIAL_BYTES_MIN: usize = 8;
 const SECRET_BYTES_SURE: usize = 8;
 
 /// Takes out of an upstream's text what must not reach a caller or a log: the credential, whatever looks like
-/// one, and addresses. Every URL goes, because one that has the host in another spelling tells as much.
+/// one, and addresses. Every URL goes, because one that has the host in another spelling tells as much. Cheap to
+/// clone: every call takes one along.
 #[derive(Clone)]
-pub struct Redactor {
+pub struct Redactor(Arc<Known>);
+
+/// What must not be seen.
+struct Known {
     secret: Secret,
     host: String,
 }
@@ -27,16 +32,17 @@ pub struct Redactor {
 impl Redactor {
     /// For texts of the upstream at `host` that is called with `secret`.
     pub fn new(secret: &Secret, host: &str) -> Self {
-        Self { secret: secret.clone(), host: host.trim_matches(['[', ']']).to_ascii_lowercase() }
+        let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+        Self(Arc::new(Known { secret: secret.clone(), host }))
     }
 
     /// The text without them, cut to 4 KiB.
     pub fn clean(&self, text: &str) -> String {
-        let text = without(text, |text, from| find_secret(text, from, self.secret.reveal()));
+        let text = without(text, |text, from| find_secret(text, from, self.0.secret.reveal()));
         let text = without(&text, find_url);
         let lower = text.to_ascii_lowercase();
         let text = without(&text, |text, from| {
-            let host = find_word(&lower, from, &self.host)?;
+            let host = find_word(&lower, from, &self.0.host)?;
             Some(host.start..host.end + authority_rest_len(&text[host.end..]))
         });
         let clean: String = text

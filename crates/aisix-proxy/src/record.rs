@@ -40,7 +40,7 @@ pub(crate) struct Record {
 }
 
 /// The longest alias in a log line.
-const ALIAS_CHARS_MAX: usize = 255;
+const ALIAS_BYTES_MAX: usize = 1024;
 /// The status of a request whose caller went away before the answer was complete.
 const CLIENT_CLOSED: u16 = 499;
 const CLIENT_CLOSED_CODE: &str = "client_closed";
@@ -93,7 +93,8 @@ impl Record {
 
     /// Which alias the caller asked for: for the log, so in a bounded length.
     pub(crate) fn asked_for(&mut self, alias: &str) {
-        self.alias = Some(alias.chars().take(ALIAS_CHARS_MAX).collect());
+        let end = alias.floor_char_boundary(ALIAS_BYTES_MAX);
+        self.alias = Some(alias[..end].to_owned());
     }
 
     /// The upstream's answer is complete, and so is the request.

@@ -10,10 +10,11 @@ use aisix_adapters::Body as CallBody;
 use aisix_domain::Invalid;
 use aisix_upstream::BodyError;
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::{HeaderMap, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::problem::Problem;
 use crate::record::Record;
@@ -28,8 +29,7 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let collected = timeout(TIME_MAX, collect(body, bytes_max)).await;
-    let bytes = collected.map_err(|_| Problem::BodyTimeout)??;
+    let bytes = collect(body, bytes_max).await?;
     record.bytes_in = bytes.len() as u64;
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -55,7 +55,8 @@ where
         return Err(Problem::BodyTooLarge(bytes_max));
     }
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| Problem::BodyTimeout)? {
+    let mut deadline = None;
+    while let Some(frame) = next_frame(&mut body, &mut deadline).await? {
         let Ok(data) = frame.map_err(|_| Problem::BodyBroken)?.into_data() else { continue };
         if first.len() + rest.len() + data.len() > bytes_max {
             return Err(Problem::BodyTooLarge(bytes_max));
@@ -67,6 +68,22 @@ where
         }
     }
     Ok(if rest.is_empty() { first } else { [&first[..], &rest[..]].concat().into() })
+}
+
+/// The next frame. Most bodies are there when they are asked for: only waiting costs a look at the clock.
+async fn next_frame<B>(
+    body: &mut B,
+    deadline: &mut Option<Instant>,
+) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    if let Some(frame) = body.frame().now_or_never() {
+        return Ok(frame);
+    }
+    let now = Instant::now();
+    let last = *deadline.get_or_insert(now + TIME_MAX);
+    timeout_at(last.min(now + SILENCE_MAX), body.frame()).await.map_err(|_| Problem::BodyTimeout)
 }
 
 /// A body that is passed on while it arrives, and breaks when it grows past its limit.

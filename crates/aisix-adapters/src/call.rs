@@ -97,11 +97,6 @@ impl Body {
         matches!(self.shape, Shape::Json { .. })
     }
 
-    /// The body as it came.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
     /// Whether the caller asks for a stream.
     ///
     /// # Errors

@@ -45,9 +45,6 @@ pub trait Upstream: Send + Sync + fmt::Debug {
     /// Where connections go.
     fn origin(&self) -> &Arc<Origin>;
 
-    /// Whether the family has the operation at all; a call that it lacks is refused before anything is sent.
-    fn serves(&self, operation: Operation) -> bool;
-
     /// The request for a call, in origin form, and the reader of its answer.
     ///
     /// # Errors
@@ -87,8 +84,7 @@ pub struct Origin {
 impl Origin {
     /// The origin of a base URL.
     pub fn of(base: &BaseUrl) -> Self {
-        let host = base.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        Self { tls: base.is_https(), host, port: base.port() }
+        Self { tls: base.is_https(), host: base.host().to_owned(), port: base.port() }
     }
 }
 

@@ -231,15 +231,6 @@ impl Snapshot {
         }
     }
 
-    /// Whether the resource is there.
-    pub fn contains(&self, resource: ResourceRef) -> bool {
-        match resource.kind {
-            ResourceKind::ProviderKey => self.provider_keys.get(resource.id).is_some(),
-            ResourceKind::Model => self.models.get(resource.id).is_some(),
-            ResourceKind::CallerKey => self.caller_keys.get(resource.id).is_some(),
-        }
-    }
-
     fn remove_provider_key(&mut self, id: ResourceId) {
         if let Some(old) = self.provider_keys.remove(id) {
             self.provider_keys_by_provider.remove_mut(&(old.value.provider.shared(), id));

@@ -128,10 +128,6 @@ impl Upstream for OpenaiUpstream {
         &self.origin
     }
 
-    fn serves(&self, operation: Operation) -> bool {
-        self.path(operation).is_some()
-    }
-
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Invalid> {
         let path = self.path(call.operation).ok_or_else(|| crate::call::unsupported(call.operation))?;
         let stream = call.body.stream()?;

@@ -176,11 +176,6 @@ impl MirrorHandle {
         self.wait_for(timeout, |snapshot| snapshot.revision() >= revision).await
     }
 
-    /// Waits for a snapshot of another generation than `old`; `None` if there is none in time.
-    pub async fn wait_for_generation_change(&self, old: u64, timeout: Duration) -> Option<Arc<Snapshot>> {
-        self.wait_for(timeout, |snapshot| snapshot.generation() != old).await
-    }
-
     async fn wait_for(&self, timeout: Duration, wanted: impl Fn(&Snapshot) -> bool) -> Option<Arc<Snapshot>> {
         let mut view = self.view.clone();
         let fits = view.wait_for(|view| view.snapshot.as_deref().is_some_and(&wanted));

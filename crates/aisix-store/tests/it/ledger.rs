@@ -30,7 +30,7 @@ async fn a_write_makes_a_new_generation() {
 
     let created = ledger.begin(0).put(id(1), 0, &decoded("a")).commit().await.unwrap();
     assert_eq!(created, Committed::At(1));
-    let snapshot = mirror.wait_for_generation_change(0, PATIENCE).await.unwrap();
+    let snapshot = at(&mirror, 1).await;
     assert_eq!((snapshot.generation(), snapshot.revision(), aliases(&snapshot)), (1, 1, vec!["a"]));
 
     let both = ledger.begin(1).put(id(1), 1, &decoded("b")).put(id(2), 0, &decoded("c"));

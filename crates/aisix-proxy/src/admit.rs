@@ -13,6 +13,13 @@ use crate::routing::{Routing, Target};
 const KEY_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
 
+/// A request whose caller is known: the one snapshot that it sees, and who asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Admitted<'r> {
+    pub(crate) routing: &'r Arc<Routing>,
+    pub(crate) caller: &'r CallerKey,
+}
+
 /// The key a caller presents.
 pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&str> {
     let credentials = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
@@ -54,13 +61,15 @@ fn unix_seconds() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Where a call to `alias` goes, if the caller may make it. That it exists is checked first.
-pub(crate) fn resolve(routing: &Routing, caller: &CallerKey, alias: &str) -> Result<Target, Problem> {
-    let model = routing.snapshot.model_for(alias).ok_or(Problem::UnknownModel)?;
-    if !caller.allows(alias) {
-        return Err(Problem::ModelNotAllowed);
+impl Admitted<'_> {
+    /// Where a call to `alias` goes, if the caller may make it. That it exists is checked first.
+    pub(crate) fn resolve(&self, alias: &str) -> Result<Target, Problem> {
+        let model = self.routing.snapshot.model_for(alias).ok_or(Problem::UnknownModel)?;
+        if !self.caller.allows(alias) {
+            return Err(Problem::ModelNotAllowed);
+        }
+        self.routing.target(model).ok_or(Problem::ProviderKeyUnusable)
     }
-    routing.target(model).ok_or(Problem::ProviderKeyUnusable)
 }
 
 #[cfg(test)]

@@ -7,14 +7,13 @@ use aisix_domain::{CallerKey, Dialect, Entry, Model};
 use http::request::Parts;
 use serde_json::{Value, json};
 
+use crate::admit::Admitted;
 use crate::answer::Answer;
 use crate::problem::Problem;
-use crate::record::Record;
+use crate::request_body;
 use crate::routes::dialect;
 use crate::routing::Routing;
-use crate::{Gateway, admit, request_body};
 
-const LIST: &str = "models";
 /// The page size of the Anthropic dialect: unless told, and at most.
 const PAGE_DEFAULT: usize = 20;
 const PAGE_MAX: usize = 1000;
@@ -22,15 +21,12 @@ const PAGE_MAX: usize = 1000;
 const CREATED: &str = "1970-01-01T00:00:00Z";
 
 /// Lists the aliases that the caller may use.
-pub(crate) fn list(gateway: &Gateway, head: &Parts, record: &mut Record) -> Result<Answer, Problem> {
-    record.operation = LIST;
-    let routing = gateway.routing().ok_or(Problem::NotReady)?;
-    let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
-    record.caller_key = Some(caller.id);
-    let aliases = aliases(&routing, &caller.value);
+pub(crate) fn list(admitted: Admitted<'_>, head: &Parts) -> Result<Answer, Problem> {
+    let Admitted { routing, caller } = admitted;
+    let aliases = aliases(routing, caller);
     Ok(Answer::json(&match dialect(head.uri.path(), &head.headers) {
         Dialect::Openai => {
-            let data: Vec<_> = aliases.iter().map(|(alias, model)| openai(alias, model, &routing)).collect();
+            let data: Vec<_> = aliases.iter().map(|(alias, model)| openai(alias, model, routing)).collect();
             json!({"object": "list", "data": data})
         }
         Dialect::Anthropic => anthropic_page(&aliases, head.uri.query().unwrap_or_default())?,
@@ -38,24 +34,16 @@ pub(crate) fn list(gateway: &Gateway, head: &Parts, record: &mut Record) -> Resu
 }
 
 /// Describes one alias.
-pub(crate) fn one(
-    gateway: &Gateway,
-    head: &Parts,
-    alias: &str,
-    record: &mut Record,
-) -> Result<Answer, Problem> {
-    record.operation = LIST;
-    let routing = gateway.routing().ok_or(Problem::NotReady)?;
-    let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
-    record.caller_key = Some(caller.id);
+pub(crate) fn one(admitted: Admitted<'_>, head: &Parts, alias: &str) -> Result<Answer, Problem> {
+    let Admitted { routing, caller } = admitted;
     let alias = request_body::decoded_alias(alias)?;
     let model = routing.snapshot.model_for(&alias).ok_or(Problem::UnknownModel)?;
     // To a caller that may not use it, the alias does not exist.
-    if !caller.value.allows(&alias) {
+    if !caller.allows(&alias) {
         return Err(Problem::UnknownModel);
     }
     Ok(Answer::json(&match dialect(head.uri.path(), &head.headers) {
-        Dialect::Openai => openai(&alias, model, &routing),
+        Dialect::Openai => openai(&alias, model, routing),
         Dialect::Anthropic => anthropic(&alias),
     }))
 }

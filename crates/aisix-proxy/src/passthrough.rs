@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use aisix_domain::{CallerKey, KeyHash};
+use aisix_domain::KeyHash;
 use aisix_upstream::{RecvBody, Reuse, SendBody, SendError};
 use bytes::Bytes;
 use http::request::Parts;
@@ -13,13 +13,12 @@ use http_body_util::BodyExt;
 use memchr::memmem;
 use tokio::time::{Instant, timeout_at};
 
-use crate::admit;
+use crate::admit::{self, Admitted};
 use crate::answer::Answer;
 use crate::pipeline::Proxy;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::request_body::Limited;
-use crate::routes::PASSTHROUGH;
 use crate::routing::{PreparedKey, Routing, Target};
 
 /// Headers that speak of one connection only (RFC 9110 §7.6.1), and those that the next hop sets itself.
@@ -40,8 +39,8 @@ const HOP_BY_HOP: [HeaderName; 11] = [
 /// Relays a request to the first provider key of `provider` that the caller may use.
 pub(crate) async fn relay<B>(
     proxy: &Proxy,
-    provider: &str,
-    path: &str,
+    admitted: Admitted<'_>,
+    (provider, path): (&str, &str),
     head: &Parts,
     body: B,
     record: &mut Record,
@@ -49,15 +48,11 @@ pub(crate) async fn relay<B>(
 where
     B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
 {
-    record.operation = PASSTHROUGH.as_str();
-    let routing = proxy.gateway.routing().ok_or(Problem::NotReady)?;
-    let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
-    record.caller_key = Some(caller.id);
-    let target = first_target(&routing, &caller.value, provider)?;
+    let target = first_target(admitted, provider)?;
     record.target = Some(target.clone());
     record.asked_for(&target.model.entry.value.display_name);
     let limit = proxy.gateway.options.first_byte_timeout;
-    let exchange = exchange(proxy, &routing, &target, (path, head), body, record);
+    let exchange = exchange(proxy, admitted.routing, &target, (path, head), body, record);
     let answered = timeout_at(Instant::now() + limit, exchange).await.map_err(|_| Problem::Timeout(limit))?;
     let (mut answer, body) = answered?.into_parts();
     answer.headers = cleaned(&answer.headers, &target.key.strip_headers, |_| false);
@@ -65,7 +60,8 @@ where
     Ok(Answer::Raw(Response::from_parts(answer, body), proxy.gateway.options.idle_timeout))
 }
 
-fn first_target(routing: &Arc<Routing>, caller: &CallerKey, provider: &str) -> Result<Target, Problem> {
+fn first_target(admitted: Admitted<'_>, provider: &str) -> Result<Target, Problem> {
+    let Admitted { routing, caller } = admitted;
     let allowed = routing.snapshot.models_of_provider(provider).find(|model| caller.may_use(&model.value));
     routing.target(allowed.ok_or(Problem::UnknownProvider)?).ok_or(Problem::ProviderKeyUnusable)
 }

@@ -13,6 +13,7 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::time::{Instant, timeout_at};
 
+use crate::admit::{self, Admitted};
 use crate::answer::{self, Answer, passed};
 use crate::body::ProxyBody;
 use crate::problem::Problem;
@@ -20,7 +21,7 @@ use crate::record::Record;
 use crate::request_id::request_id;
 use crate::routes::{NoRoute, Route, dialect, route};
 use crate::routing::Target;
-use crate::{Gateway, admit, models, passthrough, request_body};
+use crate::{Gateway, models, passthrough, request_body};
 
 /// The largest answer that is collected before it is passed on, in bytes.
 const WHOLE_ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
@@ -83,22 +84,29 @@ impl Proxy {
     where
         B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
     {
+        let route = route?;
+        record.operation = route.operation().map_or("", Operation::as_str);
+        // The one snapshot that this request sees.
+        let routing = self.gateway.routing().ok_or(Problem::NotReady)?;
+        let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
+        record.caller_key = Some(caller.id);
+        let admitted = Admitted { routing: &routing, caller: &caller.value };
         match route {
-            Ok(Route::Call(operation)) => self.call(operation, head, body, record).await,
-            Ok(Route::Models) => models::list(&self.gateway, head, record),
-            Ok(Route::Model(alias)) => models::one(&self.gateway, head, alias, record),
-            Ok(Route::Passthrough(provider, path)) => {
-                passthrough::relay(self, provider, path, head, body, record).await
+            Route::Call(operation) => self.call(operation, admitted, head, body, record).await,
+            Route::Models => models::list(admitted, head),
+            Route::Model(alias) => models::one(admitted, head, alias),
+            Route::Passthrough(provider, path) => {
+                passthrough::relay(self, admitted, (provider, path), head, body, record).await
             }
-            Ok(Route::Alive | Route::Ready) | Err(NoRoute::NotFound) => Err(Problem::NotFound),
-            Err(NoRoute::Method(allowed)) => Err(Problem::MethodNotAllowed(allowed)),
+            Route::Alive | Route::Ready => Err(Problem::NotFound),
         }
     }
 
-    /// A call to the model that its body names: caller key, then alias, then permission, then the call itself.
+    /// A call to the model that its body names: alias, then permission, then the call itself.
     async fn call<B>(
         &self,
         operation: Operation,
+        admitted: Admitted<'_>,
         head: &Parts,
         body: B,
         record: &mut Record,
@@ -106,15 +114,10 @@ impl Proxy {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        record.operation = operation.as_str();
-        // The one snapshot that this request sees.
-        let routing = self.gateway.routing().ok_or(Problem::NotReady)?;
-        let caller = admit::authenticate(&routing.snapshot, &head.headers)?;
-        record.caller_key = Some(caller.id);
         let bytes_max = self.gateway.options.request_body_bytes_max;
         let body = request_body::read(&head.headers, body, bytes_max, record).await?;
         record.asked_for(body.alias());
-        let target = admit::resolve(&routing, &caller.value, body.alias())?;
+        let target = admitted.resolve(body.alias())?;
         record.target = Some(target.clone());
         let upstream_model =
             target.model.entry.value.upstream_name(body.alias()).ok_or(Problem::UnknownModel)?;

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::body::ProxyBody;
 use crate::record::Record;
+use crate::routes::NoRoute;
 
 /// Why a request is not answered with an upstream's answer.
 #[derive(Debug)]
@@ -307,6 +308,15 @@ fn write_refusal_headers(refusal: &Refusal, headers: &mut HeaderMap) {
                     headers.insert(name, value.clone());
                 }
             }
+        }
+    }
+}
+
+impl From<NoRoute> for Problem {
+    fn from(none: NoRoute) -> Self {
+        match none {
+            NoRoute::NotFound => Self::NotFound,
+            NoRoute::Method(allowed) => Self::MethodNotAllowed(allowed),
         }
     }
 }

@@ -20,6 +20,18 @@ pub(crate) enum Route<'p> {
     Ready,
 }
 
+impl Route<'_> {
+    /// What the request is recorded as; probes are not recorded.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::Call(operation) => Some(*operation),
+            Self::Models | Self::Model(_) => Some(Operation::Models),
+            Self::Passthrough(..) => Some(Operation::Passthrough),
+            Self::Alive | Self::Ready => None,
+        }
+    }
+}
+
 /// Why there is no route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoute {
@@ -45,9 +57,6 @@ const CALLS: [(&str, Operation); 14] = [
     ("/v1/moderations", Operation::Moderations),
     ("/v1/rerank", Operation::Rerank),
 ];
-
-/// What everything below `/passthrough/` is recorded as.
-pub(crate) const PASSTHROUGH: Operation = Operation::Passthrough;
 
 /// The route of a request.
 pub(crate) fn route<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, NoRoute> {

@@ -16,17 +16,14 @@ pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 #[derive(Debug)]
 pub(super) struct Reader {
     operation: Operation,
-    /// As a JSON string.
-    alias: Bytes,
     stream: Stream,
     usage: Usage,
 }
 
 impl Reader {
     pub(super) fn new(operation: Operation, alias: &str, hide_usage: bool, redactor: Redactor) -> Self {
-        let alias = Bytes::from(json::quoted(alias));
-        let stream = Stream::new(operation, alias.clone(), hide_usage, redactor);
-        Self { operation, alias, stream, usage: Usage::default() }
+        let stream = Stream::new(operation, json::quoted(alias).into(), hide_usage, redactor);
+        Self { operation, stream, usage: Usage::default() }
     }
 
     fn has_media_answer(&self) -> bool {
@@ -61,7 +58,7 @@ impl AnswerReader for Reader {
     }
 
     fn whole(&mut self, body: Bytes) -> Result<Bytes, AnswerError> {
-        let Ok(members) = Members::read(&body, &self.alias) else {
+        let Ok(members) = Members::read(&body, self.stream.alias()) else {
             return if is_other_json(&body) { Ok(body) } else { Err(AnswerError::NotJson) };
         };
         self.usage = members.usage.and_then(Usage::from_openai).unwrap_or_default();

@@ -59,6 +59,11 @@ impl Stream {
         Ok(())
     }
 
+    /// What stands for the model in everything the caller gets, as a JSON string.
+    pub(super) fn alias(&self) -> &[u8] {
+        &self.alias
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }

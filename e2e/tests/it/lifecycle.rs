@@ -7,7 +7,7 @@ use aisix_testkit::{Process, Reply, eventually};
 use http::Method;
 use serde_json::json;
 
-use crate::harness::{ALIAS, CHAT, End, Gateway, Kind, Setup, Store, command};
+use crate::harness::{ALIAS, CHAT, Coming, End, Gateway, Kind, Setup, Store, command};
 
 /// `sysexits.h`: the command line or the configuration is wrong.
 const USAGE: i32 = 64;
@@ -75,16 +75,22 @@ async fn check_prints_no_secret_and_says_that_all_is_well() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_lets_a_running_stream_finish() {
-    let (mut gateway, _) =
-        Setup::new(Store::Embedded).with("shutdown", "min_drain_secs: 1").provisioned().await;
-    let proxy = gateway.number(Kind::Proxy);
+/// A stream that takes a second or two, of which the first event has come.
+async fn begin_slow_stream(gateway: &Gateway) -> Coming {
     gateway.upstream.next(CHAT, Reply::openai().paced(Duration::from_millis(300)));
     let chat =
         json!({"model": ALIAS, "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
     let mut stream = gateway.proxy().call(Method::POST, CHAT).json(&chat).open().await;
     stream.read_until("data: ").await;
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_a_running_stream_finish() {
+    let (mut gateway, _) =
+        Setup::new(Store::Embedded).with("shutdown", "min_drain_secs: 1").provisioned().await;
+    let proxy = gateway.number(Kind::Proxy);
+    let mut stream = begin_slow_stream(&gateway).await;
     gateway.service(proxy).process.terminate();
     gateway.wait_for_readyz(proxy, 503).await;
     assert_eq!(stream.finish().await, End::Whole);
@@ -96,11 +102,7 @@ async fn sigterm_lets_a_running_stream_finish() {
 async fn the_status_listener_answers_while_a_stream_drains() {
     let (mut gateway, _) = Setup::new(Store::Embedded).provisioned().await;
     let proxy = gateway.number(Kind::Proxy);
-    gateway.upstream.next(CHAT, Reply::openai().paced(Duration::from_millis(300)));
-    let chat =
-        json!({"model": ALIAS, "stream": true, "messages": [{"role": "user", "content": "one two three"}]});
-    let mut stream = gateway.proxy().call(Method::POST, CHAT).json(&chat).open().await;
-    stream.read_until("data: ").await;
+    let mut stream = begin_slow_stream(&gateway).await;
     let mut status = gateway.proxy();
     status.address = gateway.service(proxy).status_address;
     gateway.service(proxy).process.terminate();

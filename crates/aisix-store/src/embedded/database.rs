@@ -3,10 +3,15 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
+use super::error::is_busy;
 use super::{BUSY_TIMEOUT, HISTORY_REVISIONS};
 use crate::txn::Guard;
 use crate::{Change, Committed, Page, RangeQuery, Row, StoreError, TXN_KEYS_MAX, Txn};
@@ -17,6 +22,8 @@ const CHANGES_MAX: usize = 10 * TXN_KEYS_MAX;
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// Counts the layouts of the file.
 const FORMAT: i64 = 1;
+/// How long to wait before asking a busy file again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Every put and every deletion since the last compaction, as etcd keeps them: a row's value at a revision is
 /// its newest change until then; `value` is null where it was deleted.
@@ -72,7 +79,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        write_ahead(&connection)?;
         // An answered write survives a power failure.
         connection.pragma_update(None, "synchronous", "FULL")?;
         // Compaction wipes replaced secrets.
@@ -212,6 +219,18 @@ pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A file that has its tables is opened without waiting for a writer.
+/// Turns the write-ahead log on. SQLite does not wait for another process here, whatever the busy timeout: when
+/// several open a new file at once, all but one are refused at once and have to ask again.
+fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => thread::sleep(BUSY_PAUSE),
+            result => return Ok(result?),
+        }
+    }
+}
+
 fn create_schema(connection: &mut Connection) -> Result<(), StoreError> {
     if has_schema(connection)? {
         return Ok(());

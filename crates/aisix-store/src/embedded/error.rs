@@ -6,7 +6,7 @@ use crate::StoreError;
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            _ if is_busy(&error) => {
                 Self::Timeout { operation: "waiting for another process", after: BUSY_TIMEOUT }
             }
             Some(ErrorCode::CannotOpen | ErrorCode::NotFound) => {
@@ -21,4 +21,9 @@ impl From<rusqlite::Error> for StoreError {
             None => Self::Failed("the file holds something else than this version writes".into()),
         }
     }
+}
+
+/// Another connection holds what this one needs.
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }

@@ -85,7 +85,7 @@ impl Proxy {
         B: Body<Data = Bytes> + Unpin + Send + Sync + 'static,
     {
         let route = route?;
-        record.operation = route.operation().map_or("", Operation::as_str);
+        record.operation = route.operation_name();
         // The one snapshot that this request sees.
         let routing = self.gateway.routing().ok_or(Problem::NotReady)?;
         let caller = admit::authenticate(&routing.snapshot, &head.headers)?;

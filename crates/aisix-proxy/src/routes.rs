@@ -22,12 +22,12 @@ pub(crate) enum Route<'p> {
 
 impl Route<'_> {
     /// What the request is recorded as; probes are not recorded.
-    pub(crate) fn operation(&self) -> Option<Operation> {
+    pub(crate) fn operation_name(&self) -> &'static str {
         match self {
-            Self::Call(operation) => Some(*operation),
-            Self::Models | Self::Model(_) => Some(Operation::Models),
-            Self::Passthrough(..) => Some(Operation::Passthrough),
-            Self::Alive | Self::Ready => None,
+            Self::Call(operation) => operation.as_str(),
+            Self::Models | Self::Model(_) => Operation::Models.as_str(),
+            Self::Passthrough(..) => Operation::Passthrough.as_str(),
+            Self::Alive | Self::Ready => "",
         }
     }
 }

@@ -7,9 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::error::is_busy;
 use super::{BUSY_TIMEOUT, HISTORY_REVISIONS};
@@ -218,7 +216,6 @@ pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// A file that has its tables is opened without waiting for a writer.
 /// Turns the write-ahead log on. SQLite does not wait for another process here, whatever the busy timeout: when
 /// several open a new file at once, all but one are refused at once and have to ask again.
 fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
@@ -231,6 +228,7 @@ fn write_ahead(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
+/// A file that has its tables is opened without waiting for a writer.
 fn create_schema(connection: &mut Connection) -> Result<(), StoreError> {
     if has_schema(connection)? {
         return Ok(());
